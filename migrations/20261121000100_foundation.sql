@@ -1,0 +1,51 @@
+-- Schemas, defaults and the answer envelope that every other migration builds on.
+
+create schema private;
+comment on schema private is 'Helpers and secrets of Ordak. Never exposed through the REST API.';
+
+revoke all on schema private from public;
+grant usage on schema private to authenticated, service_role;
+
+-- Only without "in schema" does this change the built-in default for new functions.
+alter default privileges revoke execute on functions from public;
+
+create type public.staff_role as enum ('Staff', 'Supervisor', 'Admin');
+create type public.order_stage as enum ('Filling', 'Covering', 'Decorating', 'Packing', 'Complete');
+create type public.work_status as enum ('pending', 'processing', 'done', 'error', 'dead');
+
+create function private.ok(p_data jsonb default '{}'::jsonb, p_already_done boolean default false)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+    select jsonb_build_object('ok', true, 'data', coalesce(p_data, '{}'::jsonb), 'already_done', p_already_done);
+$$;
+revoke execute on function private.ok(jsonb, boolean) from public, anon;
+comment on function private.ok(jsonb, boolean) is
+    'The envelope of a success. already_done: the call was a repeat and changed nothing.';
+
+create function private.fail(p_code text, p_message text)
+returns jsonb
+language sql
+immutable
+set search_path = ''
+as $$
+    select jsonb_build_object('ok', false, 'code', p_code, 'message', p_message);
+$$;
+revoke execute on function private.fail(text, text) from public, anon;
+comment on function private.fail(text, text) is
+    'The envelope of a refusal. Codes: BAD_INPUT, NOT_FOUND, PERMISSION_DENIED, INVALID_STAGE, CONFLICT, INSUFFICIENT_STOCK, LIMIT_REACHED, UPSTREAM, INTERNAL.';
+
+create function private.touch_updated_at()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    new.updated_at := now();
+    return new;
+end;
+$$;
+revoke execute on function private.touch_updated_at() from public, anon;
+comment on function private.touch_updated_at() is 'Trigger: updated_at is the database''s time of the last change.';

@@ -1,0 +1,54 @@
+-- Stock per store and SKU, and the ledger that explains every unit of it.
+
+create table public.inventory_items (
+    id bigint generated always as identity primary key,
+    store text not null references public.stores (key),
+    sku text not null check (sku <> ''),
+    opening_ats integer not null default 0,
+    ats integer not null check (ats >= 0),
+    tracked boolean not null default true,
+    shopify_inventory_item_gid text,
+    shopify_location_gid text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now(),
+    unique (store, sku)
+);
+create unique index inventory_items_gid_idx on public.inventory_items (store, shopify_inventory_item_gid);
+comment on table public.inventory_items is 'ats (available to sell) is what orders are allocated from; it is never negative.';
+comment on column public.inventory_items.opening_ats is 'ats = opening_ats + sum of inventory_txn.delta, always.';
+
+create trigger inventory_items_touch_updated_at before update on public.inventory_items
+    for each row execute function private.touch_updated_at();
+
+create table public.inventory_txn (
+    id bigint generated always as identity primary key,
+    item_id bigint not null references public.inventory_items (id),
+    store text not null references public.stores (key),
+    order_id text,
+    line_id text,
+    delta integer not null check (delta <> 0),
+    reason text not null check (reason in ('hold', 'release', 'adjust', 'reconcile', 'restock')),
+    idempotency_key text not null unique,
+    created_at timestamptz not null default now(),
+    foreign key (store, order_id) references public.orders (store, id)
+);
+create index inventory_txn_item_id_idx on public.inventory_txn (item_id, id);
+create index inventory_txn_store_order_id_idx on public.inventory_txn (store, order_id);
+comment on table public.inventory_txn is 'Append-only ledger of stock. A hold is a negative delta made for an order line.';
+
+create trigger inventory_txn_append_only before update or delete on public.inventory_txn
+    for each row execute function private.refuse_change();
+create trigger inventory_txn_no_truncate before truncate on public.inventory_txn
+    for each statement execute function private.refuse_change();
+
+alter table public.inventory_items enable row level security;
+alter table public.inventory_txn enable row level security;
+revoke all on public.inventory_items, public.inventory_txn from anon, authenticated, service_role;
+grant select on public.inventory_items, public.inventory_txn to authenticated, service_role;
+
+create policy inventory_items_select_staff on public.inventory_items for select to authenticated
+    using (store = any ((select private.readable_stores())::text[]));
+create policy inventory_items_select_service on public.inventory_items for select to service_role using (true);
+create policy inventory_txn_select_staff on public.inventory_txn for select to authenticated
+    using (store = any ((select private.readable_stores())::text[]));
+create policy inventory_txn_select_service on public.inventory_txn for select to service_role using (true);

@@ -1,0 +1,109 @@
+-- The outbound queue: every effect outside Postgres is a row written with the change that causes it.
+
+create table public.queue_topics (
+    topic text primary key,
+    max_attempts integer not null default 3 check (max_attempts > 0),
+    backoff text not null default 'exponential' check (backoff in ('fixed', 'exponential')),
+    base_ms integer not null default 5000 check (base_ms > 0),
+    rate_max integer check (rate_max > 0),
+    rate_duration_ms integer check (rate_duration_ms > 0),
+    concurrency integer not null default 4 check (concurrency > 0),
+    lease_seconds integer not null default 60 check (lease_seconds > 0),
+    paused boolean not null default false,
+    created_at timestamptz not null default now(),
+    check ((rate_max is null) = (rate_duration_ms is null))
+);
+comment on table public.queue_topics is 'How each topic is retried, paced and leased; changed without a deploy.';
+
+insert into public.queue_topics (topic, rate_max, rate_duration_ms) values
+    ('inventory_push', null, null),
+    ('order_ingest_retry', null, null),
+    ('fulfillment_request', null, null),
+    ('courier_booking', null, null),
+    ('courier_cancel', null, null),
+    ('shopify_notification', 2, 1000),
+    ('customs_correction', 40, 60000),
+    ('refund', null, null),
+    ('email', null, null),
+    ('slack_alert', null, null);
+
+create table public.work_queue (
+    id bigint generated always as identity primary key,
+    topic text not null,
+    store text not null references public.stores (key),
+    payload jsonb not null default '{}'::jsonb,
+    priority smallint not null default 5 check (priority between 0 and 9),
+    dedupe_key text not null,
+    status public.work_status not null default 'pending',
+    retry_count integer not null default 0,
+    max_retries integer not null default 3,
+    next_retry_at timestamptz not null default now(),
+    last_error text,
+    error_class text check (error_class in ('transient', 'permanent', 'limit')),
+    locked_at timestamptz,
+    locked_by text,
+    lease_until timestamptz,
+    fence bigint not null default 0,
+    created_at timestamptz not null default now(),
+    finished_at timestamptz,
+    unique (topic, dedupe_key)
+);
+create index work_queue_due_idx on public.work_queue (next_retry_at) where status in ('pending', 'error');
+create index work_queue_lease_idx on public.work_queue (lease_until) where status = 'processing';
+create index work_queue_store_idx on public.work_queue (store);
+comment on column public.work_queue.fence is 'Grows with every claim; a report that carries an older fence is ignored.';
+
+create table public.dead_letters (
+    id bigint generated always as identity primary key,
+    store text references public.stores (key),
+    source text not null,
+    topic text,
+    reason text not null,
+    shop_domain text,
+    external_id text,
+    body text,
+    encoding text not null default 'utf8' check (encoding in ('utf8', 'base64', 'json')),
+    work_id bigint references public.work_queue (id) on delete set null,
+    created_at timestamptz not null default now()
+);
+create unique index dead_letters_external_id_idx on public.dead_letters (source, external_id);
+create index dead_letters_store_idx on public.dead_letters (store);
+create index dead_letters_work_id_idx on public.dead_letters (work_id);
+comment on table public.dead_letters is 'What could not be processed, kept whole until a person decides.';
+
+create table public.worker_runs (
+    id bigint generated always as identity primary key,
+    worker text not null,
+    started_at timestamptz not null,
+    finished_at timestamptz not null default now(),
+    claimed integer not null default 0,
+    done integer not null default 0,
+    retried integer not null default 0,
+    dead integer not null default 0,
+    by_topic jsonb not null default '{}'::jsonb,
+    created_at timestamptz not null default now()
+);
+create index worker_runs_finished_at_idx on public.worker_runs (finished_at);
+comment on table public.worker_runs is 'One row a drain: rates, errors and the last run are read from here.';
+
+alter table public.queue_topics enable row level security;
+alter table public.work_queue enable row level security;
+alter table public.dead_letters enable row level security;
+alter table public.worker_runs enable row level security;
+revoke all on public.queue_topics, public.work_queue, public.dead_letters, public.worker_runs
+    from anon, authenticated, service_role;
+grant select on public.queue_topics, public.work_queue, public.dead_letters, public.worker_runs
+    to authenticated, service_role;
+
+create policy queue_topics_select_supervisor on public.queue_topics for select to authenticated
+    using (cardinality((select private.readable_stores('Supervisor'))::text[]) > 0);
+create policy queue_topics_select_service on public.queue_topics for select to service_role using (true);
+create policy work_queue_select_supervisor on public.work_queue for select to authenticated
+    using (store = any ((select private.readable_stores('Supervisor'))::text[]));
+create policy work_queue_select_service on public.work_queue for select to service_role using (true);
+create policy dead_letters_select_supervisor on public.dead_letters for select to authenticated
+    using (store = any ((select private.readable_stores('Supervisor'))::text[]));
+create policy dead_letters_select_service on public.dead_letters for select to service_role using (true);
+create policy worker_runs_select_supervisor on public.worker_runs for select to authenticated
+    using (cardinality((select private.readable_stores('Supervisor'))::text[]) > 0);
+create policy worker_runs_select_service on public.worker_runs for select to service_role using (true);
