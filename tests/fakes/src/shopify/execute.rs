@@ -1,0 +1,253 @@
+//! Runs a validated operation against a shop and shapes the answer to what was asked for.
+
+use super::document::{Operation, argument};
+use super::errors::GraphqlError;
+use super::schema::{self, Of};
+use super::set_quantities;
+use super::shops::{Level, Shop};
+use super::variables;
+use graphql_parser::query::{Field, SelectionSet, Value as Literal};
+use serde_json::{Map, Value, json};
+
+/// What an operation came to.
+#[derive(Default)]
+pub struct Executed {
+    /// The `data` object.
+    pub data: Map<String, Value>,
+    /// Errors of fields that are null because of them.
+    pub errors: Vec<GraphqlError>,
+    /// The idempotency key that a mutation carried.
+    pub key: Option<String>,
+    /// What was executed, for the ledger: operation and detail.
+    pub effects: Vec<(&'static str, Value)>,
+}
+
+/// A run of one operation.
+pub struct Run<'r> {
+    /// The operation.
+    pub operation: &'r Operation<'r>,
+    /// Its coerced variables.
+    pub variables: &'r Map<String, Value>,
+    /// Domain of the shop.
+    pub domain: &'r str,
+    /// Time stamp for what is made now.
+    pub at: &'r str,
+}
+
+impl<'r> Run<'r> {
+    /// Executes every root field in order.
+    pub fn execute(&self, shop: &mut Shop) -> Executed {
+        let mut done = Executed::default();
+        for field in self.operation.fields(self.operation.root, self.operation.selection, self.variables) {
+            let name = field.alias.as_ref().unwrap_or(&field.name).clone();
+            let value = if field.name == "inventorySetQuantities" && self.operation.root == "Mutation" {
+                self.set_quantities(shop, field, &name, &mut done)
+            } else {
+                self.query(shop, field)
+            };
+            let value = value.unwrap_or_else(|error| {
+                done.errors.push(error);
+                Value::Null
+            });
+            done.data.insert(name, value);
+        }
+        done
+    }
+
+    fn set_quantities(
+        &self,
+        shop: &mut Shop,
+        field: &'r Field<'static, String>,
+        path: &str,
+        done: &mut Executed,
+    ) -> Result<Value, GraphqlError> {
+        let input = argument(&field.arguments, "input", self.variables);
+        let written = field.arguments.iter().find(|(name, _)| name == "input").map(|(_, value)| value);
+        let mut places = vec![field.position];
+        if let Some(Literal::Variable(used)) = written {
+            let declared = self.operation.variables.iter().find(|variable| variable.name == *used);
+            places.extend(declared.map(|variable| variable.position));
+        }
+        let problems = variables::check("InventorySetQuantitiesInput!", &input);
+        if let Some(problem) = problems.first() {
+            let message =
+                format!("Argument 'input' on Field '{}' has an invalid value: {problem}", field.name);
+            return Err(GraphqlError::new(message, "argumentLiteralsIncompatible")
+                .at(field.position)
+                .path(&[path]));
+        }
+        let directive = field.directives.iter().find(|directive| directive.name == "idempotent");
+        let key = directive.map(|directive| argument(&directive.arguments, "key", self.variables));
+        done.key = key.as_ref().and_then(Value::as_str).filter(|key| !key.is_empty()).map(str::to_owned);
+        let call = set_quantities::Call {
+            input: &input,
+            key: done.key.as_deref(),
+            path,
+            places: &places,
+            at: self.at,
+        };
+        let outcome = set_quantities::run(shop, &call)?;
+        done.effects.extend(outcome.effect.map(|detail| ("inventorySetQuantities", detail)));
+        self.shape("InventorySetQuantitiesPayload", &outcome.payload, &field.selection_set)
+    }
+
+    fn query(&self, shop: &Shop, field: &'r Field<'static, String>) -> Result<Value, GraphqlError> {
+        let arg = |name: &str| argument(&field.arguments, name, self.variables);
+        let source = match field.name.as_str() {
+            "inventoryItem" | "node" => item(shop, arg("id").as_str().unwrap_or_default()),
+            "nodes" => {
+                let ids = arg("ids");
+                let ids = ids.as_array().map_or(&[][..], Vec::as_slice);
+                ids.iter().map(|id| item(shop, id.as_str().unwrap_or_default())).collect()
+            }
+            "inventoryItems" => search(shop, &arg("query")).into_iter().map(|(_, found)| found).collect(),
+            "productVariants" => search(shop, &arg("query")).into_iter().map(|(found, _)| found).collect(),
+            "shop" => {
+                json!({"id": "gid://shopify/Shop/1", "name": self.domain, "myshopifyDomain": self.domain})
+            }
+            _ => Value::Null,
+        };
+        self.value(self.operation.root, field, &source)
+    }
+
+    fn shape(
+        &self,
+        type_name: &str,
+        source: &Value,
+        selection: &'r SelectionSet<'static, String>,
+    ) -> Result<Value, GraphqlError> {
+        if source.is_null() {
+            return Ok(Value::Null);
+        }
+        let type_name = match source.get("__typename").and_then(Value::as_str) {
+            Some(actual) if type_name == "Node" => actual,
+            _ => type_name,
+        };
+        let mut shaped = Map::new();
+        for field in self.operation.fields(type_name, selection, self.variables) {
+            let name = field.alias.as_ref().unwrap_or(&field.name).clone();
+            let value = match field.name.as_str() {
+                "__typename" => Value::String(type_name.to_owned()),
+                "inventoryLevel" => {
+                    let location = argument(&field.arguments, "locationId", self.variables);
+                    let levels = source.get("inventoryLevels").and_then(Value::as_array);
+                    let at = |level: &&Value| level.pointer("/location/id") == Some(&location);
+                    let found = levels.and_then(|levels| levels.iter().find(at)).unwrap_or(&Value::Null);
+                    self.value(type_name, field, found)?
+                }
+                "quantities" => {
+                    let names = argument(&field.arguments, "names", self.variables);
+                    let wanted = |entry: &&Value| {
+                        names
+                            .as_array()
+                            .is_some_and(|names| names.iter().any(|name| Some(name) == entry.get("name")))
+                    };
+                    let all =
+                        source.get("quantities").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
+                    self.value(type_name, field, &all.iter().filter(wanted).cloned().collect())?
+                }
+                other => self.value(type_name, field, source.get(other).unwrap_or(&Value::Null))?,
+            };
+            shaped.insert(name, value);
+        }
+        Ok(Value::Object(shaped))
+    }
+
+    fn value(
+        &self,
+        type_name: &str,
+        field: &'r Field<'static, String>,
+        source: &Value,
+    ) -> Result<Value, GraphqlError> {
+        match schema::field(type_name, &field.name).map_or(Of::Scalar, |known| known.of) {
+            Of::Scalar => Ok(source.clone()),
+            Of::Object(of) => self.shape(of, source, &field.selection_set),
+            Of::List(of) => {
+                let items = source.as_array().map_or(&[][..], Vec::as_slice);
+                items.iter().map(|item| self.shape(of, item, &field.selection_set)).collect()
+            }
+            Of::Connection(of) => {
+                let page = self.page(field, source.as_array().map_or(&[][..], Vec::as_slice))?;
+                self.shape(of, &page, &field.selection_set)
+            }
+        }
+    }
+
+    /// One page of a list; a cursor is the position after its item.
+    fn page(&self, field: &'r Field<'static, String>, all: &[Value]) -> Result<Value, GraphqlError> {
+        let arg = |name: &str| argument(&field.arguments, name, self.variables);
+        let Some(first) = arg("first").as_u64().and_then(|first| usize::try_from(first).ok()) else {
+            let message = "you must provide one of first or last";
+            return Err(GraphqlError::new(message, "BAD_REQUEST").at(field.position).path(&[&field.name]));
+        };
+        let after = arg("after").as_str().and_then(|cursor| cursor.parse::<usize>().ok()).unwrap_or(0);
+        let page: Vec<&Value> = all.iter().skip(after).take(first).collect();
+        let cursor = |index: usize| Value::String((after + index + 1).to_string());
+        let edges: Vec<Value> = page
+            .iter()
+            .enumerate()
+            .map(|(index, node)| json!({"cursor": cursor(index), "node": node}))
+            .collect();
+        let ends = |index: Option<usize>| index.map_or(Value::Null, cursor);
+        Ok(json!({
+            "nodes": page,
+            "edges": edges,
+            "pageInfo": {
+                "hasNextPage": after + page.len() < all.len(),
+                "hasPreviousPage": after > 0,
+                "startCursor": ends((!page.is_empty()).then_some(0)),
+                "endCursor": ends(page.len().checked_sub(1))
+            }
+        }))
+    }
+}
+
+/// An inventory item with all its levels; null when the shop does not know it.
+fn item(shop: &Shop, id: &str) -> Value {
+    let levels: Vec<Value> = shop
+        .levels
+        .iter()
+        .filter(|((item, _), _)| item == id)
+        .map(|((item, location), level)| level_value(item, location, level))
+        .collect();
+    let variant = shop.variants.iter().find(|variant| variant.inventory_item_id == id);
+    if levels.is_empty() && variant.is_none() {
+        return Value::Null;
+    }
+    let sku = variant.map(|variant| variant.sku.clone());
+    json!({"__typename": "InventoryItem", "id": id, "sku": sku, "tracked": true, "inventoryLevels": levels})
+}
+
+fn level_value(item: &str, location: &str, level: &Level) -> Value {
+    let number = |gid: &str| gid.rsplit('/').next().unwrap_or_default().to_owned();
+    json!({
+        "id": format!("gid://shopify/InventoryLevel/{}?inventory_item_id={}", number(location), number(item)),
+        "item": {"id": item},
+        "location": {"id": location, "name": "Shop location", "isActive": true},
+        "quantities": [
+            {"name": "available", "quantity": level.available},
+            {"name": "on_hand", "quantity": level.on_hand}
+        ]
+    })
+}
+
+/// Variants with their items whose SKU a search names; all of them without a search.
+fn search(shop: &Shop, query: &Value) -> Vec<(Value, Value)> {
+    let query = query.as_str().unwrap_or_default();
+    let skus: Vec<String> = query
+        .split_whitespace()
+        .filter_map(|term| term.strip_prefix("sku:"))
+        .map(|sku| sku.trim_matches(['\'', '"']).to_lowercase())
+        .collect();
+    shop.variants
+        .iter()
+        .enumerate()
+        .filter(|(_, variant)| skus.is_empty() || skus.contains(&variant.sku.to_lowercase()))
+        .map(|(index, variant)| {
+            let id = format!("gid://shopify/ProductVariant/{}", index + 1);
+            let found = item(shop, &variant.inventory_item_id);
+            let told = json!({"id": id, "sku": variant.sku, "title": "Default Title", "inventoryItem": found.clone()});
+            (told, found)
+        })
+        .collect()
+}

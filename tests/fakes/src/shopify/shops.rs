@@ -1,0 +1,153 @@
+//! What the fake remembers of each shop: stock per item and location, variants, keys, bucket.
+
+use super::cost::{Bucket, Throttle};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashMap};
+
+/// Stock of one item at one location.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Level {
+    /// What may be sold.
+    pub available: i64,
+    /// What is there.
+    pub on_hand: i64,
+}
+
+/// A product variant, for searches by SKU.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Variant {
+    /// Its SKU; several variants may carry the same.
+    pub sku: String,
+    /// Its inventory item.
+    pub inventory_item_id: String,
+}
+
+/// An idempotency key that was used.
+#[derive(Clone, Debug)]
+pub struct UsedKey {
+    /// The input that it was used with.
+    pub input: Value,
+    /// The payload that was answered; `None` while the attempt changed nothing.
+    pub payload: Option<Value>,
+}
+
+/// One shop.
+#[derive(Clone, Debug, Default)]
+pub struct Shop {
+    /// Stock by (inventory item, location).
+    pub levels: BTreeMap<(String, String), Level>,
+    /// Known variants.
+    pub variants: Vec<Variant>,
+    /// Whether pairs without a level are refused; else they are stocked with 0 when first named.
+    pub strict: bool,
+    /// Whether repeated idempotency keys execute again, as at least one developer saw.
+    pub forgets_keys: bool,
+    /// Used idempotency keys. The real ones last 24 hours, the fake's for its lifetime.
+    pub keys: HashMap<String, UsedKey>,
+    /// Access tokens that are valid; empty means any.
+    pub tokens: Vec<String>,
+    /// Query cost.
+    pub bucket: Bucket,
+    /// Numbers adjustment groups.
+    pub groups: u64,
+}
+
+/// A level as a test sets it.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LevelSetting {
+    inventory_item_id: String,
+    location_id: String,
+    available: i64,
+    on_hand: Option<i64>,
+}
+
+/// What a test may set of one shop; absent fields change nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShopSettings {
+    #[serde(rename = "upstream")]
+    _upstream: ShopifyOnly,
+    shop: String,
+    #[serde(default)]
+    levels: Vec<LevelSetting>,
+    #[serde(default)]
+    variants: Vec<Variant>,
+    strict: Option<bool>,
+    forgets_keys: Option<bool>,
+    tokens: Option<Vec<String>>,
+    /// Starts throttling with a full bucket.
+    throttle: Option<Throttle>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum ShopifyOnly {
+    Shopify,
+}
+
+/// All shops by domain; a shop exists as soon as it is named.
+#[derive(Debug, Default)]
+pub struct Shops(BTreeMap<String, Shop>);
+
+impl Shops {
+    /// The shop of a domain.
+    pub fn shop(&mut self, domain: &str) -> &mut Shop {
+        self.0.entry(domain.to_owned()).or_default()
+    }
+
+    /// Applies settings.
+    pub fn configure(&mut self, settings: ShopSettings) {
+        let shop = self.shop(&settings.shop);
+        for level in settings.levels {
+            let on_hand = level.on_hand.unwrap_or(level.available);
+            let key = (level.inventory_item_id, level.location_id);
+            shop.levels.insert(key, Level { available: level.available, on_hand });
+        }
+        shop.variants.extend(settings.variants);
+        shop.strict = settings.strict.unwrap_or(shop.strict);
+        shop.forgets_keys = settings.forgets_keys.unwrap_or(shop.forgets_keys);
+        if let Some(tokens) = settings.tokens {
+            shop.tokens = tokens;
+        }
+        if let Some(throttle) = settings.throttle {
+            shop.bucket.throttle(throttle);
+        }
+    }
+
+    /// Forgets one shop.
+    pub fn forget(&mut self, domain: &str) {
+        self.0.remove(domain);
+    }
+
+    /// Forgets all shops.
+    pub fn clear(&mut self) {
+        self.0.clear();
+    }
+
+    /// Levels of all shops or of one, and what else is worth telling.
+    pub fn describe(&self, only: Option<&str>) -> Value {
+        let shops = || self.0.iter().filter(|(domain, _)| only.is_none_or(|only| only == domain.as_str()));
+        let level = |domain: &str, ((item, location), level): (&(String, String), &Level)| {
+            json!({
+                "shop": domain, "inventory_item_id": item, "location_id": location,
+                "available": level.available, "on_hand": level.on_hand
+            })
+        };
+        let levels: Vec<Value> = shops()
+            .flat_map(|(domain, shop)| shop.levels.iter().map(move |entry| level(domain, entry)))
+            .collect();
+        let summary: BTreeMap<&String, Value> = shops()
+            .map(|(domain, shop)| {
+                let told = json!({
+                    "strict": shop.strict, "forgets_keys": shop.forgets_keys,
+                    "used_keys": shop.keys.len(), "variants": shop.variants.len(),
+                    "throttle": shop.bucket.figures()
+                });
+                (domain, told)
+            })
+            .collect();
+        json!({"levels": levels, "shops": summary})
+    }
+}
