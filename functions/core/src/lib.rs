@@ -1,1 +1,22 @@
 //! Pure decisions of Ordak.
+//!
+//! Everything here is a function of its arguments: no runtime, no I/O, no clock, no randomness. The edge functions
+//! carry bytes in and out and decide nothing; what they carry is decided here, natively tested, compiled to WASM.
+//! Nothing in this crate may panic on anything that came from outside.
+
+pub mod action;
+pub mod content;
+pub mod document;
+pub mod envelope;
+pub mod health;
+pub mod inventory_push;
+pub mod normalize;
+pub mod route;
+pub mod sanitize;
+pub mod secret;
+pub mod secret_key;
+pub mod settings;
+pub mod signature;
+pub mod token;
+pub mod topic;
+pub mod work;

@@ -1,0 +1,385 @@
+//! Configuration of the functions: read once, every problem named at once.
+//!
+//! Values come through a getter, so that nothing here knows where they live. A problem names the variable and what is
+//! wrong with it, never its value. Secrets print as `[REDACTED]`.
+
+use crate::envelope::Fault;
+use crate::secret::Secret;
+use crate::secret_key::SecretKey;
+use crate::signature::SigningSecrets;
+use crate::token::{Algorithm, TokenKey, TokenRules};
+
+/// Where a setting comes from.
+pub type Getter<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// Name of the variable with the shared webhook secrets; a store's own add `_<STORE>`.
+pub const WEBHOOK_SECRET: &str = "SHOPIFY_WEBHOOK_SECRET";
+/// Name of the variable with the shared Admin API token; a store's own adds `_<STORE>`.
+pub const ADMIN_TOKEN: &str = "SHOPIFY_ADMIN_TOKEN";
+/// Version of the Admin API that Ordak speaks.
+pub const ADMIN_API_VERSION: &str = "2026-10";
+/// Shortest HS256 secret that is accepted: as many bytes as the hash has.
+const SHORTEST_JWT_SECRET: usize = 32;
+
+/// Reads settings and gathers what is wrong with them.
+pub struct Reader<'a> {
+    get: Getter<'a>,
+    problems: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    /// Starts reading.
+    #[must_use]
+    pub fn new(get: Getter<'a>) -> Self {
+        Self { get, problems: Vec::new() }
+    }
+
+    /// A setting that may be absent; blank counts as absent.
+    #[must_use]
+    pub fn optional(&self, name: &str) -> Option<String> {
+        (self.get)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    /// A setting that must be there.
+    pub fn required(&mut self, name: &str) -> String {
+        self.optional(name).unwrap_or_else(|| {
+            self.problem(name, "is missing");
+            String::new()
+        })
+    }
+
+    /// A required `http(s)` address, without trailing slash.
+    pub fn url(&mut self, name: &str) -> String {
+        let value = self.required(name);
+        if !value.is_empty() && !is_base_url(&value) {
+            self.problem(name, "is not an http(s) address without user, query or fragment");
+        }
+        value.trim_end_matches('/').to_owned()
+    }
+
+    /// An optional comma-separated list; blanks are ignored.
+    #[must_use]
+    pub fn list(&self, name: &str) -> Vec<String> {
+        let list = self.optional(name).unwrap_or_default();
+        list.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect()
+    }
+
+    /// Notes a problem: "`name` `sentence`".
+    pub fn problem(&mut self, name: &str, sentence: &str) {
+        self.problems.push(format!("{name} {sentence}"));
+    }
+
+    /// The value, or one fault that names every problem.
+    ///
+    /// # Errors
+    /// A [`Fault`] with code `MISCONFIGURED`.
+    pub fn finish<T>(self, value: T) -> Result<T, Fault> {
+        if self.problems.is_empty() { Ok(value) } else { Err(Fault::misconfigured(self.problems.join("; "))) }
+    }
+}
+
+/// How to reach the database with the service role.
+#[derive(Clone, Debug)]
+pub struct DatabaseSettings {
+    /// Address of the Supabase project, without trailing slash.
+    pub supabase_url: String,
+    /// The service role's key.
+    pub service_key: SecretKey,
+}
+
+impl DatabaseSettings {
+    /// Reads `SUPABASE_URL` and `SUPABASE_SERVICE_ROLE_KEY`.
+    pub fn read(reader: &mut Reader<'_>) -> Self {
+        Self {
+            supabase_url: reader.url("SUPABASE_URL"),
+            service_key: SecretKey::new(reader.required("SUPABASE_SERVICE_ROLE_KEY")),
+        }
+    }
+}
+
+/// Settings of `order-ingest`.
+#[derive(Clone, Debug)]
+pub struct IngestSettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// Who may sign a webhook.
+    pub signing: SigningSecrets,
+}
+
+impl IngestSettings {
+    /// Reads them. `variables` are all variables whose name starts with [`WEBHOOK_SECRET`], because the stores that
+    /// have their own are known from the names alone.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names every problem.
+    pub fn read(get: Getter<'_>, variables: &[(String, String)]) -> Result<Self, Fault> {
+        let mut reader = Reader::new(get);
+        let database = DatabaseSettings::read(&mut reader);
+        let signing = SigningSecrets::from_variables(WEBHOOK_SECRET, variables);
+        if signing.is_empty() {
+            reader.problem(WEBHOOK_SECRET, "is missing");
+        }
+        for store in signing.repeated() {
+            reader.problem(&format!("{WEBHOOK_SECRET}_{store}"), "repeats a secret of another variable");
+        }
+        reader.finish(Self { database, signing })
+    }
+}
+
+/// Settings of `stage-actions`.
+#[derive(Clone, Debug)]
+pub struct StageSettings {
+    /// Address of the Supabase project.
+    pub supabase_url: String,
+    /// The public key that goes with user tokens.
+    pub anon_key: SecretKey,
+    /// What a user token must say.
+    pub token_rules: TokenRules,
+    /// The key that verifies user tokens.
+    pub token_key: TokenKey,
+}
+
+impl StageSettings {
+    /// Reads `SUPABASE_URL`, `SUPABASE_ANON_KEY`, `SUPABASE_JWT_ALGORITHM` (default HS256) and `SUPABASE_JWT_SECRET`.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names every problem.
+    pub fn read(get: Getter<'_>) -> Result<Self, Fault> {
+        let mut reader = Reader::new(get);
+        let supabase_url = reader.url("SUPABASE_URL");
+        let anon_key = SecretKey::new(reader.required("SUPABASE_ANON_KEY"));
+        let algorithm = reader.optional("SUPABASE_JWT_ALGORITHM").unwrap_or_else(|| "HS256".into());
+        if Algorithm::parse(&algorithm) != Some(Algorithm::Hs256) {
+            reader.problem("SUPABASE_JWT_ALGORITHM", "must be HS256");
+        }
+        let secret = reader.required("SUPABASE_JWT_SECRET");
+        if !secret.is_empty() && secret.len() < SHORTEST_JWT_SECRET {
+            reader.problem("SUPABASE_JWT_SECRET", "is shorter than 32 characters");
+        }
+        let token_rules = TokenRules::for_users_of(&supabase_url, Algorithm::Hs256);
+        match TokenKey::new(&secret) {
+            Some(token_key) => reader.finish(Self { supabase_url, anon_key, token_rules, token_key }),
+            None => Err(reader.finish(()).err().unwrap_or_else(|| Fault::internal("no token key"))),
+        }
+    }
+}
+
+/// Settings of `queue-worker`.
+#[derive(Clone, Debug)]
+pub struct WorkerSettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// Where the Admin API is, `{shop}` standing for the shop domain.
+    pub admin_url: String,
+}
+
+impl WorkerSettings {
+    /// Reads the database settings and `SHOPIFY_ADMIN_URL`.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names every problem.
+    pub fn read(get: Getter<'_>) -> Result<Self, Fault> {
+        let mut reader = Reader::new(get);
+        let database = DatabaseSettings::read(&mut reader);
+        let admin_url = reader.optional("SHOPIFY_ADMIN_URL").unwrap_or_else(|| "https://{shop}".into());
+        if !is_base_url(&admin_url.replace("{shop}", "shop")) {
+            reader.problem("SHOPIFY_ADMIN_URL", "is not an http(s) address without user, query or fragment");
+        }
+        let admin_url = admin_url.trim_end_matches('/').to_owned();
+        reader.finish(Self { database, admin_url })
+    }
+
+    /// Address of the GraphQL endpoint of a shop; `None` when the domain is not one, so that a broken row can never
+    /// send our token elsewhere.
+    #[must_use]
+    pub fn graphql_url(&self, shop_domain: &str) -> Option<String> {
+        let is_domain = shop_domain.contains('.')
+            && shop_domain.len() <= 253
+            && !shop_domain.contains("..")
+            && shop_domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
+            && shop_domain.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
+        let base = self.admin_url.replace("{shop}", shop_domain);
+        is_domain.then(|| format!("{base}/admin/api/{ADMIN_API_VERSION}/graphql.json"))
+    }
+}
+
+/// The Admin API token of a store: its own, else the shared one.
+///
+/// # Errors
+/// A [`Fault`] with code `MISCONFIGURED` that names both variables.
+pub fn admin_token(get: Getter<'_>, store: &str) -> Result<Secret, Fault> {
+    let reader = Reader::new(get);
+    let own = format!("{ADMIN_TOKEN}_{}", store.to_ascii_uppercase());
+    match reader.optional(&own).or_else(|| reader.optional(ADMIN_TOKEN)) {
+        Some(token) => Ok(Secret::new(token)),
+        None => Err(Fault::misconfigured(format!("{own} and {ADMIN_TOKEN} are missing"))),
+    }
+}
+
+/// Settings of the gateway.
+#[derive(Clone, Debug)]
+pub struct GatewaySettings {
+    /// The database, for health.
+    pub database: DatabaseSettings,
+    /// Origins that browsers may call from.
+    pub kiosk_origins: Vec<String>,
+    /// The version that health reports.
+    pub version: String,
+}
+
+impl GatewaySettings {
+    /// Reads the database settings, `KIOSK_ORIGINS` and `ORDAK_VERSION`.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names every problem.
+    pub fn read(get: Getter<'_>) -> Result<Self, Fault> {
+        let mut reader = Reader::new(get);
+        let database = DatabaseSettings::read(&mut reader);
+        let kiosk_origins = kiosk_origins(&mut reader);
+        let version = reader.optional("ORDAK_VERSION").unwrap_or_else(|| "unknown".into());
+        reader.finish(Self { database, kiosk_origins, version })
+    }
+}
+
+/// `KIOSK_ORIGINS`: exact origins, scheme and host and port and nothing behind them.
+pub fn kiosk_origins(reader: &mut Reader<'_>) -> Vec<String> {
+    let origins = reader.list("KIOSK_ORIGINS");
+    let is_origin = |origin: &String| is_base_url(origin) && origin.matches('/').count() == 2;
+    if !origins.iter().all(is_origin) {
+        reader.problem("KIOSK_ORIGINS", "must list origins such as https://kiosk.example.com");
+    }
+    origins
+}
+
+fn is_base_url(url: &str) -> bool {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return false;
+    };
+    let host = rest.split('/').next().unwrap_or_default();
+    !host.is_empty()
+        && host
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b':' | b'[' | b']' | b'_'))
+        && rest.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'@' | b'?' | b'#' | b'\\' | b'"'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::Code;
+
+    const SECRET: &str = "a-secret-of-at-least-thirty-two-characters";
+
+    fn getter(pairs: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+        move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+    }
+
+    #[test]
+    fn names_every_problem_at_once_and_no_value() {
+        let get = getter(&[
+            ("SUPABASE_URL", "ftp://hush"),
+            ("SUPABASE_JWT_SECRET", "hush"),
+            ("SUPABASE_JWT_ALGORITHM", "none"),
+        ]);
+        let fault = StageSettings::read(&get).unwrap_err();
+        assert_eq!(fault.code(), Code::Misconfigured);
+        let message = fault.envelope().to_json()["message"].as_str().unwrap().to_owned();
+        for name in ["SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET", "SUPABASE_JWT_ALGORITHM"] {
+            assert!(message.contains(name), "{name} in {message}");
+        }
+        assert!(!message.contains("hush"));
+    }
+
+    #[test]
+    fn blank_is_missing() {
+        let get = getter(&[("SUPABASE_URL", " "), ("SUPABASE_ANON_KEY", ""), ("SUPABASE_JWT_SECRET", "  ")]);
+        let message = StageSettings::read(&get).unwrap_err().detail().to_owned();
+        assert_eq!(
+            message,
+            "SUPABASE_URL is missing; SUPABASE_ANON_KEY is missing; SUPABASE_JWT_SECRET is missing"
+        );
+    }
+
+    #[test]
+    fn stage_settings_know_the_issuer() {
+        let get = getter(&[
+            ("SUPABASE_URL", "https://x.supabase.co/"),
+            ("SUPABASE_ANON_KEY", "sb_publishable_x"),
+            ("SUPABASE_JWT_SECRET", SECRET),
+        ]);
+        let settings = StageSettings::read(&get).unwrap();
+        assert_eq!(settings.supabase_url, "https://x.supabase.co");
+        assert_eq!(settings.token_rules.issuer, "https://x.supabase.co/auth/v1");
+        let printed = format!("{settings:?}");
+        assert!(!printed.contains(SECRET) && !printed.contains("sb_publishable_x"));
+    }
+
+    #[test]
+    fn ingest_needs_some_secret_and_tells_when_one_is_repeated() {
+        let get = getter(&[("SUPABASE_URL", "http://127.0.0.1:8781"), ("SUPABASE_SERVICE_ROLE_KEY", "k")]);
+        let fault = IngestSettings::read(&get, &[]).unwrap_err();
+        assert_eq!(fault.detail(), "SHOPIFY_WEBHOOK_SECRET is missing");
+        let variable = |name: &str, value: &str| (format!("{WEBHOOK_SECRET}{name}"), value.to_owned());
+        assert!(IngestSettings::read(&get, &[variable("_BANNOS", "own")]).is_ok());
+        let fault = IngestSettings::read(&get, &[variable("", "x"), variable("_BANNOS", "x")]).unwrap_err();
+        assert_eq!(fault.detail(), "SHOPIFY_WEBHOOK_SECRET_BANNOS repeats a secret of another variable");
+    }
+
+    #[test]
+    fn the_worker_finds_each_shop() {
+        let get = getter(&[("SUPABASE_URL", "http://127.0.0.1:8781"), ("SUPABASE_SERVICE_ROLE_KEY", "k")]);
+        let settings = WorkerSettings::read(&get).unwrap();
+        assert_eq!(
+            settings.graphql_url("bannos.myshopify.com").as_deref(),
+            Some("https://bannos.myshopify.com/admin/api/2026-10/graphql.json")
+        );
+        let local = WorkerSettings { admin_url: "http://127.0.0.1:8783/shopify/{shop}".into(), ..settings };
+        assert_eq!(
+            local.graphql_url("bannos.myshopify.com").as_deref(),
+            Some("http://127.0.0.1:8783/shopify/bannos.myshopify.com/admin/api/2026-10/graphql.json")
+        );
+        for domain in
+            ["", "bannos", "evil.com/x", "user@evil.com", "evil.com#", "..", "a b.com", "évil.com", "-a.com"]
+        {
+            assert_eq!(local.graphql_url(domain), None, "{domain}");
+        }
+    }
+
+    #[test]
+    fn a_stores_own_token_comes_first() {
+        let get = getter(&[("SHOPIFY_ADMIN_TOKEN", "all"), ("SHOPIFY_ADMIN_TOKEN_BANNOS", "own")]);
+        assert_eq!(admin_token(&get, "bannos").unwrap().expose(), "own");
+        assert_eq!(admin_token(&get, "flourlane").unwrap().expose(), "all");
+        let fault = admin_token(&getter(&[]), "bannos").unwrap_err();
+        assert!(fault.detail().contains("SHOPIFY_ADMIN_TOKEN_BANNOS"));
+    }
+
+    #[test]
+    fn origins_are_exact() {
+        let base = [("SUPABASE_URL", "https://x.co"), ("SUPABASE_SERVICE_ROLE_KEY", "k")];
+        let read = |origins: &str| {
+            let origins = origins.to_owned();
+            GatewaySettings::read(&move |name| {
+                let known = base.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+                known.or_else(|| (name == "KIOSK_ORIGINS").then(|| origins.clone()))
+            })
+        };
+        assert_eq!(read("https://a.co, http://localhost:3000,").unwrap().kiosk_origins.len(), 2);
+        assert!(read("").unwrap().kiosk_origins.is_empty());
+        for wrong in ["*", "https://a.co/", "https://a.co/x", "a.co", "null", "https://u@a.co"] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn an_address_is_a_plain_base() {
+        for good in ["http://127.0.0.1:8781", "https://x.supabase.co/", "http://[::1]:1", "https://a/b"] {
+            assert!(is_base_url(good), "{good}");
+        }
+        for bad in
+            ["", "x", "https://", "https:///x", "https://a?b", "https://a#b", "https://u:p@a", "https://a b"]
+        {
+            assert!(!is_base_url(bad), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! An item of the work queue as the worker claims it, and the result that it reports.
+//!
+//! Knows the shape of both and nothing of any topic.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Longest error text that is reported.
+const LONGEST_ERROR: usize = 500;
+/// No wait asked for by an upstream is longer than this; the queue caps its own back-off at the same hour.
+pub const LONGEST_WAIT_MS: u64 = 60 * 60 * 1000;
+
+/// A claimed row of the queue.
+#[derive(Clone, Debug, Deserialize)]
+pub struct WorkItem {
+    /// Its id.
+    pub id: i64,
+    /// What kind of effect it asks for.
+    pub topic: String,
+    /// The store it belongs to.
+    pub store: String,
+    /// The Shopify domain of that store.
+    #[serde(default)]
+    pub shop_domain: Option<String>,
+    /// What to do.
+    #[serde(default)]
+    pub payload: Value,
+    /// The idempotency key of the effect.
+    #[serde(default)]
+    pub dedupe_key: String,
+    /// Proof of the claim: a report with an older fence is ignored.
+    pub fence: i64,
+    /// Which attempt this is, from 1.
+    #[serde(default)]
+    pub attempt: i64,
+    /// When the claim runs out.
+    #[serde(default)]
+    pub lease_until: Option<String>,
+    /// What the database read for the item when it was claimed.
+    #[serde(default)]
+    pub context: Value,
+}
+
+/// What kind of failure it was, which decides whether it is tried again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ErrorClass {
+    /// Trying again may help.
+    Transient,
+    /// Trying again cannot help.
+    Permanent,
+    /// A plan or quota is used up.
+    Limit,
+}
+
+/// A failure, before it is known which items it hits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WorkFailure {
+    /// Its class.
+    pub class: ErrorClass,
+    /// What went wrong, without personal data.
+    pub error: String,
+    /// How long to wait when the upstream said so.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl WorkFailure {
+    /// A failure that another try may cure.
+    #[must_use]
+    pub fn transient(error: impl Into<String>, retry_after_ms: Option<u64>) -> Self {
+        let retry_after_ms = retry_after_ms.map(|wait| wait.min(LONGEST_WAIT_MS));
+        Self { class: ErrorClass::Transient, error: error.into(), retry_after_ms }
+    }
+
+    /// A failure that no further try can cure.
+    #[must_use]
+    pub fn permanent(error: impl Into<String>) -> Self {
+        Self { class: ErrorClass::Permanent, error: error.into(), retry_after_ms: None }
+    }
+}
+
+/// One line of a report: what became of one claimed item.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct WorkResult {
+    /// The item.
+    pub id: i64,
+    /// The fence it was claimed with.
+    pub fence: i64,
+    /// `done` or `failed`.
+    pub outcome: &'static str,
+    /// Class of the failure.
+    pub error_class: Option<ErrorClass>,
+    /// Text of the failure, sanitised and capped.
+    pub error: Option<String>,
+    /// Wait that the upstream asked for.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl WorkResult {
+    /// The effect happened.
+    #[must_use]
+    pub fn done(id: i64, fence: i64) -> Self {
+        Self { id, fence, outcome: "done", error_class: None, error: None, retry_after_ms: None }
+    }
+
+    /// The effect did not happen, or nobody knows.
+    #[must_use]
+    pub fn failed(id: i64, fence: i64, failure: &WorkFailure) -> Self {
+        let error: String = crate::sanitize::sanitize(&failure.error).chars().take(LONGEST_ERROR).collect();
+        Self {
+            id,
+            fence,
+            outcome: "failed",
+            error_class: Some(failure.class),
+            error: Some(error),
+            retry_after_ms: failure.retry_after_ms,
+        }
+    }
+
+    /// Whether the effect happened.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.outcome == "done"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn reads_what_the_claim_returns() {
+        let item: WorkItem = serde_json::from_value(json!({
+            "id": 7, "topic": "inventory_push", "store": "bannos", "shop_domain": "bannos.myshopify.com",
+            "payload": {"sku": "A"}, "dedupe_key": "A1", "fence": 3, "attempt": 1,
+            "lease_until": "2026-11-21T00:00:00Z", "context": null, "something_new": true
+        }))
+        .unwrap();
+        assert_eq!((item.id, item.fence), (7, 3));
+        assert!(item.context.is_null());
+    }
+
+    #[test]
+    fn writes_what_the_report_takes() {
+        assert_eq!(
+            serde_json::to_value(WorkResult::done(7, 3)).unwrap(),
+            json!({"id":7,"fence":3,"outcome":"done","error_class":null,"error":null,"retry_after_ms":null})
+        );
+        let failure = WorkFailure::transient("timeout", Some(1500));
+        assert_eq!(
+            serde_json::to_value(WorkResult::failed(7, 3, &failure)).unwrap(),
+            json!({"id":7,"fence":3,"outcome":"failed","error_class":"transient","error":"timeout","retry_after_ms":1500})
+        );
+    }
+
+    #[test]
+    fn an_error_is_sanitised_and_capped() {
+        let failure = WorkFailure::permanent(format!("jamie.rivera@example.com {}", "x".repeat(9000)));
+        let error = WorkResult::failed(1, 1, &failure).error.unwrap();
+        assert!(error.starts_with("jam***@example.com") && error.chars().count() == LONGEST_ERROR);
+    }
+
+    #[test]
+    fn no_upstream_can_park_an_item_for_ever() {
+        assert_eq!(WorkFailure::transient("", Some(u64::MAX)).retry_after_ms, Some(LONGEST_WAIT_MS));
+    }
+}
