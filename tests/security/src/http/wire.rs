@@ -1,0 +1,66 @@
+//! Reads an HTTP/1.1 answer from the bytes of a closed connection.
+
+use super::Answer;
+
+/// The answer, `None` when the bytes are not a whole one.
+pub(super) fn parse(bytes: &[u8]) -> Option<Answer> {
+    let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let (head, body) = (bytes.get(..end)?, bytes.get(end + 4..)?);
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.split("\r\n");
+    let status: u16 = lines.next()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+    if status == 100 {
+        return parse(body);
+    }
+    let headers: Vec<(String, String)> = lines
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
+        .collect();
+    let chunked =
+        headers.iter().any(|(name, value)| name == "transfer-encoding" && value.contains("chunked"));
+    let body = if chunked { unchunk(body)? } else { body.to_vec() };
+    Some(Answer { status, headers, body })
+}
+
+fn unchunk(mut bytes: &[u8]) -> Option<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        let line = bytes.windows(2).position(|window| window == b"\r\n")?;
+        let size = std::str::from_utf8(bytes.get(..line)?).ok()?.split(';').next()?.trim().to_owned();
+        let size = usize::from_str_radix(&size, 16).ok()?;
+        bytes = bytes.get(line + 2..)?;
+        if size == 0 {
+            return Some(body);
+        }
+        body.extend_from_slice(bytes.get(..size)?);
+        bytes = bytes.get(size + 2..)?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse;
+
+    #[test]
+    fn reads_a_body_of_known_length() {
+        let answer = parse(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-A: b\r\n\r\nhi").unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (200, b"hi".as_slice()));
+        assert_eq!(answer.headers[1], ("x-a".to_owned(), "b".to_owned()));
+    }
+
+    #[test]
+    fn reads_chunks_after_a_continue() {
+        let bytes = b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Big\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n1;x=y\r\n!\r\n0\r\n\r\n";
+        let answer = parse(bytes).unwrap();
+        assert_eq!((answer.status, answer.body.as_slice()), (413, b"hi!".as_slice()));
+    }
+
+    #[test]
+    fn half_an_answer_is_none() {
+        for bytes in
+            [b"".as_slice(), b"HTTP/1.1 200", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"]
+        {
+            assert!(parse(bytes).is_none());
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! What the attack suites share: the running stack, raw HTTP, SQL as any role, forged tokens, the access matrix.
+//!
+//! The suites are the integration tests of this crate, one binary each, run one after the other against a stack that
+//! is up (`cargo xtask test security`). Nothing here knows how the stack is built; it speaks to it as a stranger
+//! would, and looks into the database to see that a refused request left nothing behind.
+
+pub mod database;
+pub mod fingerprint;
+pub mod http;
+pub mod jwt;
+pub mod people;
+pub mod stack;
+pub mod tally;
