@@ -1,0 +1,164 @@
+-- Figures of a kitchen: where orders are, how fast they move, what was scanned last.
+
+create function private.stage_durations(p_store text, p_from timestamptz)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    -- A visit to a stage begins with the move into it, the one to Filling with the printing of the label.
+    with step as (
+        select e.id, e.order_id, e.at, e.stage_from, e.stage_to,
+            lag(e.at) over (partition by e.order_id order by e.at, e.id) as entered_at
+        from public.stage_events e
+        where e.store = p_store and e.at >= p_from
+            and (e.stage_from <> e.stage_to or (e.action = 'handle_print_barcode' and e.stage_from = 'Filling'))
+    ),
+    visit as (
+        select s.stage_from as stage,
+            extract(epoch from s.at - coalesce(
+                s.entered_at,
+                -- Only the first step of an order in the period looks further back.
+                (
+                    select max(e.at)
+                    from public.stage_events e
+                    where e.store = p_store and e.order_id = s.order_id and e.at < p_from
+                        and (e.stage_from <> e.stage_to
+                            or (e.action = 'handle_print_barcode' and e.stage_from = 'Filling'))
+                )
+            )) as seconds
+        from step s
+        where s.stage_from <> s.stage_to
+    ),
+    figure as (
+        select v.stage, count(v.seconds) as visits,
+            percentile_cont(array[0.5, 0.9]) within group (order by v.seconds) as quantiles
+        from visit v
+        where v.stage <> 'Complete'
+        group by v.stage
+    )
+    select coalesce(
+        jsonb_object_agg(
+            lower(f.stage::text),
+            jsonb_build_object(
+                'visits', f.visits, 'median_s', round(f.quantiles[1]::numeric), 'p90_s', round(f.quantiles[2]::numeric)
+            )
+        ),
+        '{}'
+    )
+    from figure f;
+$$;
+revoke execute on function private.stage_durations(text, timestamptz) from public, anon, authenticated;
+comment on function private.stage_durations(text, timestamptz) is
+    'Median and 90th percentile in seconds of the visits to each stage that ended since then.';
+
+create function private.throughput(p_store text, p_timezone text, p_unit text, p_from timestamptz)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select coalesce(
+        jsonb_agg(jsonb_build_object('from', b.local_start at time zone p_timezone, 'completed', b.completed)
+            order by b.local_start),
+        '[]'
+    )
+    from (
+        select date_trunc(p_unit, e.at at time zone p_timezone) as local_start, count(*) as completed
+        from public.stage_events e
+        where e.store = p_store and e.at >= p_from and e.stage_to = 'Complete' and e.stage_from <> 'Complete'
+        group by 1
+    ) b;
+$$;
+revoke execute on function private.throughput(text, text, text, timestamptz) from public, anon, authenticated;
+comment on function private.throughput(text, text, text, timestamptz) is
+    'Completed orders per hour or day of the store, empty ones left out.';
+
+create function public.get_orders_for_dashboard(p_store text, p_period text default 'day')
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+-- definer because: recent scans name colleagues, whose staff rows the caller cannot read.
+declare
+    v_refusal jsonb := private.refuse_store(p_store);
+    v_period text := lower(coalesce(p_period, 'day'));
+    v_timezone text;
+    v_today date;
+    v_from timestamptz;
+    v_open jsonb;
+    v_throughput jsonb;
+    v_scans jsonb;
+begin
+    if v_refusal is not null then
+        return v_refusal;
+    elsif v_period not in ('day', 'week', 'month') then
+        return private.fail('BAD_INPUT', 'period must be day, week or month');
+    end if;
+
+    select s.timezone, (now() at time zone s.timezone)::date
+    into v_timezone, v_today
+    from public.stores s
+    where s.key = p_store;
+    v_from := (v_today - case v_period when 'day' then 0 when 'week' then 6 else 29 end)::timestamp
+        at time zone v_timezone;
+
+    select jsonb_build_object(
+        'stages', jsonb_build_object(
+            'filling', count(*) filter (where o.stage = 'Filling'),
+            'covering', count(*) filter (where o.stage = 'Covering'),
+            'decorating', count(*) filter (where o.stage = 'Decorating'),
+            'packing', count(*) filter (where o.stage = 'Packing')
+        ),
+        'open', count(*),
+        'overdue', count(*) filter (where o.due_date < v_today),
+        'due_today', count(*) filter (where o.due_date = v_today)
+    )
+    into v_open
+    from public.orders o
+    where o.store = p_store and o.stage <> 'Complete' and o.cancelled_at is null and not o.placeholder;
+
+    v_throughput := private.throughput(
+        p_store, v_timezone, case v_period when 'day' then 'hour' else 'day' end, v_from
+    );
+
+    select coalesce(
+        jsonb_agg(
+            jsonb_build_object(
+                'order_id', scan.order_id, 'action', scan.action, 'stage_from', scan.stage_from,
+                'stage_to', scan.stage_to, 'at', scan.at, 'by', scan.performed_by, 'by_name', st.name
+            )
+            order by scan.at desc, scan.id desc
+        ),
+        '[]'
+    )
+    into v_scans
+    from (
+        select e.*
+        from public.stage_events e
+        where e.store = p_store and e.at >= v_from and e.source = 'kiosk'
+        order by e.at desc
+        limit 20
+    ) scan
+    left join public.staff st on st.user_id = scan.performed_by;
+
+    return private.ok(
+        v_open || jsonb_build_object(
+            'store', p_store,
+            'period', v_period,
+            'from', v_from,
+            'today', v_today,
+            'completed', (select coalesce(sum((b ->> 'completed')::integer), 0) from jsonb_array_elements(v_throughput) b),
+            'throughput', v_throughput,
+            'durations', private.stage_durations(p_store, v_from),
+            'recent_scans', v_scans
+        )
+    );
+end;
+$$;
+revoke execute on function public.get_orders_for_dashboard(text, text) from public, anon;
+grant execute on function public.get_orders_for_dashboard(text, text) to authenticated, service_role;
+comment on function public.get_orders_for_dashboard(text, text) is
+    'Open orders by stage, overdue, due today; throughput, stage durations and recent scans of the day, week or month so far. Callable by Staff of the store and service_role. Codes: BAD_INPUT, NOT_FOUND, PERMISSION_DENIED.';
