@@ -1,1 +1,17 @@
-//! What every edge function shares.
+//! What every edge function shares: settings, the RPC client, answers, log lines.
+//!
+//! Adapters between the runtime and `ordak-core`. They carry data and decide nothing: a rule that could be tested
+//! without a runtime belongs into the core.
+
+pub mod answer;
+pub mod body;
+pub mod clock;
+pub mod deadline;
+pub mod isolate;
+pub mod kick;
+pub mod log;
+pub mod request_id;
+pub mod rest_error;
+pub mod rpc;
+pub mod serve;
+pub mod upstream;

@@ -1,0 +1,191 @@
+//! The one place where decisions become HTTP responses.
+//!
+//! Knows statuses and headers; decides nothing about their content.
+
+use crate::request_id;
+use ordak_core::envelope::{Code, Envelope, Failure, Fault, Rejection};
+use serde::{Deserialize, Serialize};
+use worker::{Headers, Response, ResponseBody, ResponseBuilder};
+
+/// What a function answers, before it becomes a response.
+#[derive(Debug)]
+pub struct Answer {
+    status: u16,
+    body: Vec<u8>,
+    outcome: String,
+    fault: Option<String>,
+    allow: Option<&'static str>,
+}
+
+/// The part of an envelope that decides a status; the rest stays unread.
+#[derive(Deserialize)]
+struct Head<'a> {
+    ok: bool,
+    #[serde(default)]
+    already_done: bool,
+    #[serde(default, borrow)]
+    code: Option<&'a str>,
+}
+
+impl Answer {
+    /// Any JSON with a status. `outcome` is the word for the log.
+    #[must_use]
+    pub fn json(status: u16, body: &impl Serialize, outcome: impl Into<String>) -> Self {
+        match serde_json::to_vec(body) {
+            Ok(body) => Self { status, body, outcome: outcome.into(), fault: None, allow: None },
+            Err(error) => {
+                Self::failure(&Fault::internal(format!("answer cannot be written: {error}")).into())
+            }
+        }
+    }
+
+    /// An envelope of our own.
+    #[must_use]
+    pub fn envelope(envelope: &Envelope, outcome: impl Into<String>) -> Self {
+        Self::json(envelope.http_status(), envelope, outcome)
+    }
+
+    /// An envelope exactly as an RPC gave it. Refusals that are our own doing are hidden like any fault.
+    ///
+    /// # Errors
+    /// A fault when the bytes are no envelope, or one with a code that blames us.
+    pub fn passed_through(body: Vec<u8>) -> Result<Self, Fault> {
+        let head: Head<'_> = serde_json::from_slice(&body)
+            .map_err(|error| Fault::internal(format!("answer is not an envelope: {:?}", error.classify())))?;
+        let (status, outcome) = match (head.ok, head.already_done) {
+            (true, true) => (200, "already_done".to_owned()),
+            (true, false) => (200, "done".to_owned()),
+            (false, _) => {
+                let code = head.code.map_or(Code::Internal, Code::parse);
+                if code == Code::Internal {
+                    return Err(Fault::internal("refused with INTERNAL"));
+                }
+                (code.http_status(), code.as_str().to_owned())
+            }
+        };
+        Ok(Self { status, body, outcome, fault: None, allow: None })
+    }
+
+    /// Either kind of error.
+    #[must_use]
+    pub fn failure(failure: &Failure) -> Self {
+        let envelope = failure.envelope();
+        let (outcome, fault) = match failure {
+            Failure::Rejection(rejection) => (rejection.code, None),
+            Failure::Fault(fault) => (fault.code(), Some(fault.detail().to_owned())),
+        };
+        let body = serde_json::to_vec(&envelope).unwrap_or_default();
+        Self { status: envelope.http_status(), body, outcome: outcome.as_str().into(), fault, allow: None }
+    }
+
+    /// 405, naming what is allowed.
+    #[must_use]
+    pub fn method_not_allowed(allow: &'static str) -> Self {
+        let rejection = Rejection::new(Code::MethodNotAllowed, format!("only {allow} is possible here"));
+        Self { allow: Some(allow), ..Self::failure(&rejection.into()) }
+    }
+
+    /// 404 for a path that leads nowhere.
+    #[must_use]
+    pub fn not_found() -> Self {
+        Self::failure(&Rejection::not_found("there is nothing at this path").into())
+    }
+
+    /// HTTP status.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// The word for the log.
+    #[must_use]
+    pub fn outcome(&self) -> &str {
+        &self.outcome
+    }
+
+    /// What the log says of a fault; the caller never sees it.
+    #[must_use]
+    pub fn fault(&self) -> Option<&str> {
+        self.fault.as_deref()
+    }
+
+    /// Whether something was asked for and newly done.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        self.status == 200 && self.outcome != "already_done"
+    }
+
+    /// The response.
+    ///
+    /// # Errors
+    /// When the runtime refuses a header.
+    pub fn into_response(self, id: &str) -> worker::Result<Response> {
+        let headers = Headers::new();
+        headers.set("content-type", "application/json")?;
+        headers.set("cache-control", "no-store")?;
+        headers.set(request_id::HEADER, id)?;
+        if let Some(allow) = self.allow {
+            headers.set("allow", allow)?;
+        }
+        Ok(ResponseBuilder::new()
+            .with_status(self.status)
+            .with_headers(headers)
+            .body(ResponseBody::Body(self.body)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn an_envelope_passes_through_untouched() {
+        let body = br#"{ "ok" : true, "data": {"a": 1e400, "b": 12345678901234567890123 } }"#.to_vec();
+        let answer = Answer::passed_through(body.clone()).unwrap();
+        assert_eq!((answer.status(), answer.outcome()), (200, "done"));
+        assert_eq!(answer.body, body);
+        assert!(answer.is_news());
+    }
+
+    #[test]
+    fn a_repeat_is_no_news() {
+        let answer =
+            Answer::passed_through(br#"{"ok":true,"data":{},"already_done":true}"#.to_vec()).unwrap();
+        assert_eq!((answer.status(), answer.outcome(), answer.is_news()), (200, "already_done", false));
+    }
+
+    #[test]
+    fn a_refusal_has_the_status_of_its_code() {
+        for (code, status) in
+            [("INVALID_STAGE", 409), ("NOT_FOUND", 404), ("BAD_INPUT", 400), ("LIMIT_REACHED", 429)]
+        {
+            let body = json!({"ok": false, "code": code, "message": "m"}).to_string();
+            let answer = Answer::passed_through(body.into_bytes()).unwrap();
+            assert_eq!((answer.status(), answer.outcome()), (status, code));
+            assert!(!answer.is_news());
+        }
+    }
+
+    #[test]
+    fn what_is_our_fault_is_not_passed_on() {
+        for body in [
+            &b"<html>"[..],
+            b"[]",
+            br#"{"ok":false,"code":"INTERNAL","message":"row (jamie)"}"#,
+            br#"{"ok":false}"#,
+        ] {
+            let fault = Answer::passed_through(body.to_vec()).unwrap_err();
+            assert_eq!(fault.code(), Code::Internal);
+            assert!(!fault.detail().contains("jamie"));
+        }
+    }
+
+    #[test]
+    fn a_fault_keeps_its_detail_for_the_log() {
+        let answer = Answer::failure(&Fault::unavailable("ingest: no answer in time").into());
+        assert_eq!((answer.status(), answer.outcome()), (503, "UNAVAILABLE"));
+        assert_eq!(answer.fault(), Some("ingest: no answer in time"));
+        assert!(!String::from_utf8(answer.body).unwrap().contains("ingest"));
+    }
+}

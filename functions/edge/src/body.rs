@@ -1,0 +1,54 @@
+//! Reading a request's body as raw bytes, never more of it than the limit.
+//!
+//! Knows nothing of what the bytes mean.
+
+use futures_util::StreamExt;
+use ordak_core::envelope::{Code, Failure, Fault, Rejection};
+use worker::Request;
+
+/// Largest body that any function takes.
+pub const LIMIT: usize = 5 * 1024 * 1024;
+
+/// The whole body. With a length in the headers it is read in one piece, since the runtime holds the sender to that
+/// length; without one it is read in chunks and given up as soon as it is too long.
+///
+/// # Errors
+/// `PAYLOAD_TOO_LARGE` above the limit; `BAD_INPUT` when the sender goes away or breaks off.
+pub async fn read(request: &mut Request) -> Result<Vec<u8>, Failure> {
+    let announced = request.headers().get("content-length").ok().flatten();
+    match announced.as_deref().map(|length| length.trim().parse::<u64>()) {
+        Some(Ok(length)) if length > LIMIT as u64 => Err(too_large()),
+        Some(Ok(0)) => Ok(Vec::new()),
+        Some(Ok(_)) => {
+            let body = request.bytes().await.map_err(|_| broken_off())?;
+            if body.len() > LIMIT { Err(too_large()) } else { Ok(body) }
+        }
+        Some(Err(_)) => Err(Rejection::bad_input("Content-Length is not a number").into()),
+        None => read_chunks(request).await,
+    }
+}
+
+async fn read_chunks(request: &mut Request) -> Result<Vec<u8>, Failure> {
+    if request.inner().body().is_none() {
+        return Ok(Vec::new());
+    }
+    let mut chunks =
+        request.stream().map_err(|error| Fault::internal(format!("body cannot be streamed: {error}")))?;
+    let mut body = Vec::new();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|_| broken_off())?;
+        if body.len() + chunk.len() > LIMIT {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn too_large() -> Failure {
+    Rejection::new(Code::PayloadTooLarge, "the body is larger than 5 MiB").into()
+}
+
+fn broken_off() -> Failure {
+    Rejection::bad_input("the body did not arrive whole").into()
+}

@@ -1,0 +1,63 @@
+//! Waking the queue worker after a change, so that its effects leave at once and not with the next cron tick.
+//!
+//! Runs after the answer. Kicks are gathered for a moment, so that a burst of requests makes one drain, not hundreds;
+//! a kick that is lost costs a minute at most, since the cron trigger drains anyway.
+
+use crate::{
+    clock,
+    log::{Level, Line},
+    request_id,
+};
+use ordak_core::{route, secret_key::SecretKey};
+use std::{cell::Cell, time::Duration};
+use worker::{Context, Delay, Env, Headers, Method, RequestInit};
+
+/// The function that drains.
+pub const QUEUE_WORKER: &str = "queue-worker";
+
+/// How long kicks are gathered.
+const GATHER: Duration = Duration::from_millis(100);
+
+thread_local! {
+    /// When the gathered kick leaves. A time and not a flag: the request that should send it may die before.
+    static LEAVES_AT: Cell<u64> = const { Cell::new(0) };
+}
+
+/// Wakes the queue worker once the answer is out.
+pub fn kick(function: &'static str, id: &str, env: &Env, context: &Context, key: &SecretKey) {
+    let now = clock::now_ms();
+    if LEAVES_AT.get() > now {
+        return;
+    }
+    LEAVES_AT.set(now + GATHER.as_millis() as u64);
+    let (id, env, key) = (id.to_owned(), env.clone(), key.clone());
+    context.wait_until(async move {
+        Delay::from(GATHER).await;
+        match drain(&env, &key, &id).await {
+            Ok(200) => {}
+            Ok(status) => complain(function, &id, now, &format!("answered {status}")),
+            Err(error) => complain(function, &id, now, &error.to_string()),
+        }
+    });
+}
+
+/// Asks the queue worker to drain now and waits until it has; gives back the status of its answer.
+///
+/// # Errors
+/// When the binding is missing or the worker cannot be reached.
+pub async fn drain(env: &Env, key: &SecretKey, id: &str) -> worker::Result<u16> {
+    let headers = Headers::new();
+    for (name, value) in key.headers() {
+        headers.set(name, &value)?;
+    }
+    headers.set(request_id::HEADER, id)?;
+    let mut init = RequestInit::new();
+    init.with_method(Method::Post).with_headers(headers);
+    let url = format!("https://{QUEUE_WORKER}{}{QUEUE_WORKER}", route::FUNCTIONS);
+    let answer = env.service(&route::binding_of(QUEUE_WORKER))?.fetch(url, Some(init)).await?;
+    Ok(answer.status_code())
+}
+
+fn complain(function: &str, id: &str, started: u64, error: &str) {
+    Line::new(function, Level::Error, "kick_failed", started).request(id).error(Some(error)).write();
+}

@@ -1,0 +1,112 @@
+//! One JSON line per request, and the same form for what has no request.
+//!
+//! Every text is sanitised here, in one place. Names, addresses and payloads do not belong into any field.
+
+use crate::clock;
+use ordak_core::sanitize::sanitize;
+use serde::Serialize;
+use worker::{js_sys, wasm_bindgen::JsValue, web_sys};
+
+/// How much attention a line deserves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Nothing changed, nothing wrong.
+    Info,
+    /// Refused, for a reason of the caller's.
+    Warn,
+    /// Our fault.
+    Error,
+    /// Something was done.
+    Success,
+}
+
+/// A line. Absent fields are left out.
+#[derive(Debug, Serialize)]
+pub struct Line<'a> {
+    /// When it was written, RFC 3339.
+    pub time: String,
+    /// Level.
+    pub level: Level,
+    /// Which function writes.
+    pub function: &'a str,
+    /// Which request.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub request_id: Option<String>,
+    /// Which store, when it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub store: Option<String>,
+    /// Which route or topic.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<String>,
+    /// In a word, what came of it.
+    pub outcome: String,
+    /// HTTP status of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<u16>,
+    /// How long it took.
+    pub ms: u64,
+    /// What was wrong, when it was our fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<String>,
+}
+
+impl<'a> Line<'a> {
+    /// A line of `function` about `outcome`, timed from `started_ms`.
+    #[must_use]
+    pub fn new(function: &'a str, level: Level, outcome: &str, started_ms: u64) -> Self {
+        let now = clock::now_ms();
+        Self {
+            time: clock::rfc3339(now),
+            level,
+            function,
+            request_id: None,
+            store: None,
+            route: None,
+            outcome: clean(outcome),
+            status: None,
+            ms: now.saturating_sub(started_ms),
+            error: None,
+        }
+    }
+
+    /// Names the request.
+    #[must_use]
+    pub fn request(mut self, id: &str) -> Self {
+        self.request_id = Some(clean(id));
+        self
+    }
+
+    /// Names store and route.
+    #[must_use]
+    pub fn place(mut self, store: Option<&str>, route: Option<&str>) -> Self {
+        self.store = store.map(clean);
+        self.route = route.map(clean);
+        self
+    }
+
+    /// Adds the detail of a fault.
+    #[must_use]
+    pub fn error(mut self, detail: Option<&str>) -> Self {
+        self.error = detail.map(clean);
+        self
+    }
+
+    /// Adds the status of the answer.
+    #[must_use]
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
+    /// Writes it. All levels go to the same stream, so that a line is a line and nothing else.
+    pub fn write(&self) {
+        if let Ok(text) = serde_json::to_string(self) {
+            web_sys::console::log(&js_sys::Array::of1(&JsValue::from_str(&text)));
+        }
+    }
+}
+
+fn clean(text: &str) -> String {
+    sanitize(text).into_owned()
+}

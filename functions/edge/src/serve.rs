@@ -1,0 +1,107 @@
+//! What every function does around its own work: settings, request id, answer, log line.
+//!
+//! Knows no route and no setting of any function.
+
+use crate::{
+    answer::Answer,
+    clock,
+    isolate::{PerIsolate, Variables, variables},
+    log::{Level, Line},
+    request_id,
+};
+use ordak_core::envelope::{Envelope, Failure, Fault};
+use std::{rc::Rc, thread::LocalKey};
+use worker::{Context, Env, Request, Response};
+
+/// Where the gateway asks a function how it is. No path from outside leads here: they all begin with `/functions/`.
+pub const HEALTH: &str = "/_health";
+
+/// One function: its name and what it prepares once per isolate.
+pub struct Function<S: 'static> {
+    /// Its name, as in its path.
+    pub name: &'static str,
+    /// Where what it prepares is kept.
+    pub setup: &'static LocalKey<PerIsolate<S>>,
+    /// Prepares it from the settings; the fault names every setting that is missing or wrong.
+    pub prepare: fn(&Variables) -> Result<S, Fault>,
+}
+
+/// One request to a function, with what its log line will say.
+pub struct Call {
+    /// The request itself.
+    pub request: Request,
+    /// Bindings.
+    pub env: Env,
+    /// For work after the answer.
+    pub context: Context,
+    /// The request's id.
+    pub id: String,
+    /// For the log: which store, as soon as that is known.
+    pub store: Option<String>,
+    /// For the log: which action or topic, as soon as that is known.
+    pub route: Option<String>,
+}
+
+impl Call {
+    /// A header's value; `None` when it is missing or empty.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.request.headers().get(name).ok().flatten().filter(|value| !value.trim().is_empty())
+    }
+
+    /// The method as it was sent: the `worker` crate takes those that it does not know for `GET`.
+    #[must_use]
+    pub fn method(&self) -> String {
+        self.request.inner().method()
+    }
+}
+
+impl<S> Function<S> {
+    /// Serves one request with `handle`.
+    ///
+    /// # Errors
+    /// When the runtime refuses the finished response.
+    pub async fn serve(
+        &self,
+        request: Request,
+        env: Env,
+        context: Context,
+        handle: impl AsyncFnOnce(&mut Call, Rc<S>) -> Result<Answer, Failure>,
+    ) -> worker::Result<Response> {
+        let started = clock::now_ms();
+        let id = request_id::of(request.headers());
+        let setup = self.setup.with(|cell| cell.get(|| (self.prepare)(&variables(&env))));
+        if request.path() == HEALTH {
+            return health(setup).into_response(&id);
+        }
+        let mut call = Call { request, env, context, id, store: None, route: None };
+        let result = match setup {
+            Ok(setup) => handle(&mut call, setup).await,
+            Err(fault) => Err(fault.into()),
+        };
+        let answer = result.unwrap_or_else(|failure| Answer::failure(&failure));
+        Line::new(self.name, level(&answer, &call.method()), answer.outcome(), started)
+            .request(&call.id)
+            .place(call.store.as_deref(), call.route.as_deref())
+            .status(answer.status())
+            .error(answer.fault())
+            .write();
+        answer.into_response(&call.id)
+    }
+}
+
+fn health<S>(setup: Result<Rc<S>, Fault>) -> Answer {
+    match setup {
+        Ok(_) => Answer::envelope(&Envelope::done(serde_json::Value::Null), "up"),
+        Err(fault) => Answer::failure(&fault.into()),
+    }
+}
+
+fn level(answer: &Answer, method: &str) -> Level {
+    match answer.status() {
+        500.. => Level::Error,
+        400.. => Level::Warn,
+        _ if method == "POST" && answer.is_news() => Level::Success,
+        _ => Level::Info,
+    }
+}
