@@ -4,8 +4,11 @@ create function public.get_unassigned_counts(p_store text)
 returns jsonb
 language plpgsql
 stable
+security definer
 set search_path = ''
 as $$
+-- definer because: under row security the planner may not use the statistics of stage (enum_ne is not leakproof):
+-- 62 ms instead of 6 on 220 000 orders. refuse_store is the check.
 declare
     v_refusal jsonb := private.refuse_store(p_store);
     v_counts jsonb;
@@ -41,8 +44,11 @@ create function public.get_unassigned_list(
 returns jsonb
 language plpgsql
 stable
+security definer
 set search_path = ''
 as $$
+-- definer because: under row security the planner may not use the statistics of stage (enum_ne is not leakproof):
+-- 62 ms instead of 6 on 220 000 orders. refuse_store is the check.
 declare
     v_refusal jsonb := private.refuse_store(p_store);
     v_stages public.order_stage[];

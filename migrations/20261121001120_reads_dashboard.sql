@@ -2,51 +2,56 @@
 
 create function private.stage_durations(p_store text, p_from timestamptz)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
+begin
+    -- Not a sql function: those are planned without the value of p_from, and then read the whole table.
     -- A visit to a stage begins with the move into it, the one to Filling with the printing of the label.
-    with step as (
-        select e.id, e.order_id, e.at, e.stage_from, e.stage_to,
-            lag(e.at) over (partition by e.order_id order by e.at, e.id) as entered_at
-        from public.stage_events e
-        where e.store = p_store and e.at >= p_from
-            and (e.stage_from <> e.stage_to or (e.action = 'handle_print_barcode' and e.stage_from = 'Filling'))
-    ),
-    visit as (
-        select s.stage_from as stage,
-            extract(epoch from s.at - coalesce(
-                s.entered_at,
-                -- Only the first step of an order in the period looks further back.
-                (
-                    select max(e.at)
-                    from public.stage_events e
-                    where e.store = p_store and e.order_id = s.order_id and e.at < p_from
-                        and (e.stage_from <> e.stage_to
-                            or (e.action = 'handle_print_barcode' and e.stage_from = 'Filling'))
-                )
-            )) as seconds
-        from step s
-        where s.stage_from <> s.stage_to
-    ),
-    figure as (
-        select v.stage, count(v.seconds) as visits,
-            percentile_cont(array[0.5, 0.9]) within group (order by v.seconds) as quantiles
-        from visit v
-        where v.stage <> 'Complete'
-        group by v.stage
-    )
-    select coalesce(
-        jsonb_object_agg(
-            lower(f.stage::text),
-            jsonb_build_object(
-                'visits', f.visits, 'median_s', round(f.quantiles[1]::numeric), 'p90_s', round(f.quantiles[2]::numeric)
-            )
+    return (
+        with step as (
+            select e.id, e.order_id, e.at, e.stage_from, e.stage_to,
+                lag(e.at) over (partition by e.order_id order by e.at, e.id) as entered_at
+            from public.stage_events e
+            where e.store = p_store and e.at >= p_from
+                and (e.stage_from <> e.stage_to or (e.action = 'handle_print_barcode' and e.stage_from = 'Filling'))
         ),
-        '{}'
-    )
-    from figure f;
+        visit as (
+            select s.stage_from as stage,
+                extract(epoch from s.at - coalesce(
+                    s.entered_at,
+                    -- Only the first step of an order in the period looks further back.
+                    (
+                        select max(e.at)
+                        from public.stage_events e
+                        where e.store = p_store and e.order_id = s.order_id and e.at < p_from
+                            and (e.stage_from <> e.stage_to
+                                or (e.action = 'handle_print_barcode' and e.stage_from = 'Filling'))
+                    )
+                )) as seconds
+            from step s
+            where s.stage_from <> s.stage_to
+        ),
+        figure as (
+            select v.stage, count(v.seconds) as visits,
+                percentile_cont(array[0.5, 0.9]) within group (order by v.seconds) as quantiles
+            from visit v
+            where v.stage <> 'Complete'
+            group by v.stage
+        )
+        select coalesce(
+            jsonb_object_agg(
+                lower(f.stage::text),
+                jsonb_build_object(
+                    'visits', f.visits, 'median_s', round(f.quantiles[1]::numeric), 'p90_s', round(f.quantiles[2]::numeric)
+                )
+            ),
+            '{}'
+        )
+        from figure f
+    );
+end;
 $$;
 revoke execute on function private.stage_durations(text, timestamptz) from public, anon, authenticated;
 comment on function private.stage_durations(text, timestamptz) is
@@ -54,21 +59,26 @@ comment on function private.stage_durations(text, timestamptz) is
 
 create function private.throughput(p_store text, p_timezone text, p_unit text, p_from timestamptz)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select coalesce(
-        jsonb_agg(jsonb_build_object('from', b.local_start at time zone p_timezone, 'completed', b.completed)
-            order by b.local_start),
-        '[]'
-    )
-    from (
-        select date_trunc(p_unit, e.at at time zone p_timezone) as local_start, count(*) as completed
-        from public.stage_events e
-        where e.store = p_store and e.at >= p_from and e.stage_to = 'Complete' and e.stage_from <> 'Complete'
-        group by 1
-    ) b;
+begin
+    -- Not a sql function: those are planned without the value of p_from, and then read the whole table.
+    return (
+        select coalesce(
+            jsonb_agg(jsonb_build_object('from', b.local_start at time zone p_timezone, 'completed', b.completed)
+                order by b.local_start),
+            '[]'
+        )
+        from (
+            select date_trunc(p_unit, e.at at time zone p_timezone) as local_start, count(*) as completed
+            from public.stage_events e
+            where e.store = p_store and e.at >= p_from and e.stage_to = 'Complete' and e.stage_from <> 'Complete'
+            group by 1
+        ) b
+    );
+end;
 $$;
 revoke execute on function private.throughput(text, text, text, timestamptz) from public, anon, authenticated;
 comment on function private.throughput(text, text, text, timestamptz) is
