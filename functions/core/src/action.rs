@@ -9,6 +9,8 @@ use serde_json::{Map, Value};
 
 /// Longest text that any parameter takes, in characters.
 const LONGEST_TEXT: usize = 2000;
+/// Greatest number that any parameter takes.
+const GREATEST_COUNT: u64 = 1_000_000;
 /// Largest body of an action in bytes.
 pub const LARGEST_BODY: usize = 64 * 1024;
 
@@ -21,6 +23,10 @@ pub enum Kind {
     Uuid,
     /// A JSON object.
     Object,
+    /// A whole number, not negative; a query sends it as digits.
+    Count,
+    /// A day, `YYYY-MM-DD`. Whether the month has that many days is for the database to say.
+    Day,
 }
 
 /// One parameter of an action.
@@ -63,6 +69,7 @@ const ID: Parameter = required("id", Kind::Text);
 /// The database honours it for the service role alone; for everybody else the token says who is calling.
 const USER: Parameter = optional("user", Kind::Uuid);
 const COMPLETION: &[Parameter] = &[ID, USER];
+const STORE: Parameter = required("store", Kind::Text);
 
 /// Every action that is posted.
 pub const ACTIONS: &[Action] = &[
@@ -104,8 +111,36 @@ pub const ACTIONS: &[Action] = &[
 ];
 
 /// Every read: its parameters come from the query.
-pub const READS: &[Action] =
-    &[Action { name: "order", rpc: "get_order_for_scan", parameters: &[required("scan", Kind::Text)] }];
+pub const READS: &[Action] = &[
+    Action { name: "order", rpc: "get_order_for_scan", parameters: &[required("scan", Kind::Text)] },
+    Action {
+        name: "queue",
+        rpc: "get_queue",
+        parameters: &[
+            STORE,
+            optional("date_from", Kind::Day),
+            optional("date_to", Kind::Day),
+            optional("limit", Kind::Count),
+            optional("after", Kind::Text),
+        ],
+    },
+    Action {
+        name: "dashboard",
+        rpc: "get_orders_for_dashboard",
+        parameters: &[STORE, optional("period", Kind::Text)],
+    },
+    Action { name: "unassigned", rpc: "get_unassigned_counts", parameters: &[STORE] },
+    Action {
+        name: "unassigned/list",
+        rpc: "get_unassigned_list",
+        parameters: &[
+            STORE,
+            optional("stage", Kind::Text),
+            optional("limit", Kind::Count),
+            optional("offset", Kind::Count),
+        ],
+    },
+];
 
 /// The action of that name.
 #[must_use]
@@ -188,6 +223,14 @@ impl Parameter {
             }
             (Kind::Uuid, Value::String(text)) => is_uuid(text),
             (Kind::Object, Value::Object(_)) => true,
+            (Kind::Count, Value::Number(number)) => {
+                number.as_u64().is_some_and(|count| count <= GREATEST_COUNT)
+            }
+            (Kind::Count, Value::String(digits)) => {
+                digits.bytes().all(|b| b.is_ascii_digit())
+                    && digits.parse::<u64>().is_ok_and(|count| count <= GREATEST_COUNT)
+            }
+            (Kind::Day, Value::String(text)) => is_day(text),
             _ => false,
         }
     }
@@ -197,6 +240,8 @@ impl Parameter {
             Kind::Text => format!("a text of 1 to {LONGEST_TEXT} characters"),
             Kind::Uuid => "a UUID".to_owned(),
             Kind::Object => "a JSON object".to_owned(),
+            Kind::Count => format!("a whole number from 0 to {GREATEST_COUNT}"),
+            Kind::Day => "a day such as 2026-11-21".to_owned(),
         };
         if self.nullable { format!("{what}, or null") } else { what }
     }
@@ -212,6 +257,14 @@ pub fn is_uuid(text: &str) -> bool {
         })
 }
 
+fn is_day(text: &str) -> bool {
+    text.len() == 10
+        && text.bytes().enumerate().all(|(at, byte)| match at {
+            4 | 7 => byte == b'-',
+            _ => byte.is_ascii_digit(),
+        })
+}
+
 /// A name from outside, short and harmless enough for a message.
 fn quoted(name: &str) -> String {
     let shown: String = name.chars().filter(|c| !c.is_control()).take(40).collect();
@@ -219,111 +272,4 @@ fn quoted(name: &str) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use serde_json::json;
-
-    const USER_ID: &str = "00000000-0000-4000-8000-000000000001";
-
-    fn call(action: &str, body: &str) -> Result<Value, String> {
-        find(action).unwrap().arguments(body.as_bytes()).map(Value::Object).map_err(|rejection| {
-            assert_eq!(rejection.code, crate::envelope::Code::BadInput);
-            rejection.message
-        })
-    }
-
-    #[test]
-    fn adds_the_prefix_and_nothing_else() {
-        assert_eq!(call("complete_filling", r#"{"id":"bannos-1"}"#), Ok(json!({"p_id": "bannos-1"})));
-        let body = json!({"scan": "#B1", "action": "auto", "scan_id": USER_ID}).to_string();
-        assert_eq!(
-            call("scan", &body),
-            Ok(json!({"p_scan": "#B1", "p_action": "auto", "p_scan_id": USER_ID}))
-        );
-        assert_eq!(
-            call("handle_print_barcode", r#"{"id":"x","ctx":{"printer":1},"user":null}"#),
-            Ok(json!({"p_id": "x", "p_ctx": {"printer": 1}}))
-        );
-    }
-
-    #[test]
-    fn null_unassigns_but_silence_does_not() {
-        assert_eq!(
-            call("assign_staff", r#"{"id":"x","staff_id":null}"#),
-            Ok(json!({"p_id":"x","p_staff_id":null}))
-        );
-        assert_eq!(call("assign_staff", r#"{"id":"x"}"#), Err("staff_id is missing".into()));
-        assert_eq!(
-            call("set_storage", r#"{"id":"x","storage":null}"#),
-            Ok(json!({"p_id":"x","p_storage":null}))
-        );
-    }
-
-    #[test]
-    fn names_what_is_missing() {
-        assert_eq!(call("scan", ""), Err("scan is missing".into()));
-        assert_eq!(call("complete_packing", "{}"), Err("id is missing".into()));
-        assert_eq!(call("complete_packing", r#"{"id":null}"#), Err("id is missing".into()));
-        assert_eq!(call("qc_return_to_decorating", r#"{"id":"x"}"#), Err("reason is missing".into()));
-    }
-
-    #[test]
-    fn refuses_what_the_action_does_not_know() {
-        for body in [
-            r#"{"id":"x","store":"flourlane"}"#,
-            r#"{"id":"x","role":"Admin"}"#,
-            r#"{"id":"x","p_id":"y"}"#,
-            r#"{"id":"x","ID":"y"}"#,
-        ] {
-            let message = call("complete_filling", body).unwrap_err();
-            assert!(message.contains("is not a field of complete_filling; it takes id, user"), "{message}");
-        }
-    }
-
-    #[test]
-    fn refuses_wrong_types_with_a_sentence() {
-        let cases = [
-            ("complete_filling", r#"{"id":7}"#, "id must be a text of 1 to 2000 characters"),
-            ("complete_filling", r#"{"id":"  "}"#, "id must be a text of 1 to 2000 characters"),
-            ("complete_filling", r#"{"id":["x"]}"#, "id must be a text of 1 to 2000 characters"),
-            ("complete_filling", r#"{"id":"x","user":"me"}"#, "user must be a UUID"),
-            ("assign_staff", r#"{"id":"x","staff_id":"me"}"#, "staff_id must be a UUID, or null"),
-            ("handle_print_barcode", r#"{"id":"x","ctx":"y"}"#, "ctx must be a JSON object"),
-            ("scan", r#"{"scan":"x","scan_id":1}"#, "scan_id must be a UUID"),
-            ("scan", "[]", "the body must be a JSON object"),
-            ("scan", "nonsense", "the body is not JSON"),
-        ];
-        for (action, body, sentence) in cases {
-            assert_eq!(call(action, body), Err(sentence.into()), "{body}");
-        }
-    }
-
-    #[test]
-    fn refuses_what_the_database_could_not_store() {
-        assert!(call("scan", r#"{"scan":"a\u0000b"}"#).is_err());
-        assert!(call("scan", r#"{"scan":"\ud800"}"#).is_err());
-        assert!(call("scan", &format!("{{\"scan\":\"{}\"}}", "x".repeat(2001))).is_err());
-        assert!(call("scan", &format!("{{\"scan\":{}{}}}", "[".repeat(70), "]".repeat(70))).is_err());
-    }
-
-    #[test]
-    fn reads_take_their_parameters_from_the_query() {
-        let read = find_read("order").unwrap();
-        let query = [("scan".to_owned(), "bannos-1".to_owned())];
-        assert_eq!(Value::Object(read.arguments_from_query(&query).unwrap()), json!({"p_scan": "bannos-1"}));
-        assert!(read.arguments_from_query(&[]).is_err());
-        assert!(read.arguments_from_query(&[query[0].clone(), query[0].clone()]).is_err());
-    }
-
-    #[test]
-    fn an_unknown_action_is_not_found() {
-        assert!(find("drop_tables").is_none() && find("order").is_none() && find_read("scan").is_none());
-    }
-
-    #[test]
-    fn a_hostile_field_name_is_shown_short_and_clean() {
-        let body = json!({"id": "x", (format!("\n{}", "z".repeat(500))): 1}).to_string();
-        let message = call("complete_filling", &body).unwrap_err();
-        assert!(message.len() < 120 && !message.contains('\n'));
-    }
-}
+mod tests;
