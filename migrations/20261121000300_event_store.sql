@@ -7,7 +7,7 @@ create table public.event_store (
     store text not null references public.stores (key),
     ref_id text,
     external_id text not null,
-    content_key text,
+    content_hash text collate "C" not null,
     occurred_at timestamptz,
     payload jsonb not null,
     normalized jsonb,
@@ -21,11 +21,13 @@ create table public.event_store (
 comment on table public.event_store is 'Every accepted delivery, once. State of an order is a function of the set of its events.';
 comment on column public.event_store.ref_id is 'What the event is about: the order gid for order topics.';
 comment on column public.event_store.external_id is 'Deduplication key of the sender: <store>/<topic>/<webhook id>.';
-comment on column public.event_store.content_key is
-    'Deduplication by content: <store>/<topic>/<ref>/<updated_at>/<sha256 of the body>; a replay with fresh ids meets it.';
+comment on column public.event_store.content_hash is
+    'SHA-256 of the raw body. The same body for the same store and topic again is a duplicate, whatever its ids: the hash covers the order and its updated_at.';
+comment on column public.event_store.processed_at is
+    'Set when the row is inserted, as event and effects commit together; null only while applying it has failed.';
 comment on column public.event_store.normalized is 'The NormalizedOrder that the edge derived from the payload.';
 
-create unique index event_store_content_key_idx on public.event_store (content_key);
+create unique index event_store_store_type_content_hash_idx on public.event_store (store, type, content_hash);
 create index event_store_store_ref_id_idx on public.event_store (store, ref_id, id);
 create index event_store_unprocessed_idx on public.event_store (received_at) where processed_at is null;
 
@@ -42,7 +44,7 @@ revoke execute on function private.refuse_event_change() from public, anon;
 comment on function private.refuse_event_change() is 'Trigger: an accepted delivery is never deleted and its content never changed.';
 
 create trigger event_store_immutable
-    before update of source, type, store, ref_id, external_id, content_key, occurred_at, payload, normalized, received_at
+    before update of source, type, store, ref_id, external_id, content_hash, occurred_at, payload, normalized, received_at
     on public.event_store
     for each row execute function private.refuse_event_change();
 create trigger event_store_no_delete

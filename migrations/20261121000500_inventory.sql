@@ -12,9 +12,10 @@ create table public.inventory_items (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     unique (store, sku)
-);
+) with (fillfactor = 80);
 create unique index inventory_items_gid_idx on public.inventory_items (store, shopify_inventory_item_gid);
-comment on table public.inventory_items is 'ats (available to sell) is what orders are allocated from; it is never negative.';
+comment on table public.inventory_items is
+    'Hot rows: room is left in each page so that a change of ats touches no index. ats (available to sell) is what orders are allocated from; it is never negative.';
 comment on column public.inventory_items.opening_ats is 'ats = opening_ats + sum of inventory_txn.delta, always.';
 
 create trigger inventory_items_touch_updated_at before update on public.inventory_items
@@ -28,11 +29,14 @@ create table public.inventory_txn (
     line_id text,
     delta integer not null check (delta <> 0),
     reason text not null check (reason in ('hold', 'release', 'adjust', 'reconcile', 'restock')),
+    note text,
+    performed_by uuid references public.staff (user_id),
     idempotency_key text not null unique,
     created_at timestamptz not null default now(),
     foreign key (store, order_id) references public.orders (store, id)
 );
 create index inventory_txn_item_id_idx on public.inventory_txn (item_id, id);
+create index inventory_txn_performed_by_idx on public.inventory_txn (performed_by) where performed_by is not null;
 create index inventory_txn_store_order_id_idx on public.inventory_txn (store, order_id);
 comment on table public.inventory_txn is 'Append-only ledger of stock. A hold is a negative delta made for an order line.';
 

@@ -46,11 +46,15 @@ create table public.work_queue (
     fence bigint not null default 0,
     created_at timestamptz not null default now(),
     finished_at timestamptz,
+    discarded_at timestamptz,
     unique (topic, dedupe_key)
 );
-create index work_queue_due_idx on public.work_queue (next_retry_at) where status in ('pending', 'error');
+create index work_queue_due_idx on public.work_queue (priority, next_retry_at, id, topic)
+    where status in ('pending', 'error');
 create index work_queue_lease_idx on public.work_queue (lease_until) where status = 'processing';
+create index work_queue_finished_idx on public.work_queue (finished_at) where finished_at is not null;
 create index work_queue_store_idx on public.work_queue (store);
+comment on column public.work_queue.discarded_at is 'A supervisor decided that this dead item needs no attention any more.';
 comment on column public.work_queue.fence is 'Grows with every claim; a report that carries an older fence is ignored.';
 
 create table public.dead_letters (

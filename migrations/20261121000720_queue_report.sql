@@ -1,0 +1,149 @@
+-- Reporting results: one call for a whole batch, accepted only from the worker that still holds the lease.
+
+create function private.backoff_ms(p_backoff text, p_base_ms integer, p_failures integer, p_random double precision)
+returns bigint
+language sql
+immutable
+set search_path = ''
+as $$
+    select least(
+        3600000,
+        p_base_ms
+            * case when p_backoff = 'exponential' then 2.0 ^ least(greatest(p_failures - 1, 0), 20) else 1 end
+            * (0.8 + 0.4 * p_random)
+    )::bigint;
+$$;
+revoke execute on function private.backoff_ms(text, integer, integer, double precision) from public, anon;
+comment on function private.backoff_ms(text, integer, integer, double precision) is
+    'How long to wait after this many failures, in milliseconds: fixed or doubling, spread by 20 percent either way (p_random from 0 to 1), at most an hour.';
+
+create function public.report_work(p_worker text, p_results jsonb)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+-- definer because: nobody may write work_queue directly, the service role included.
+declare
+    v_data jsonb;
+begin
+    if p_results is null or jsonb_typeof(p_results) <> 'array' then
+        return private.fail('BAD_INPUT', 'p_results must be an array');
+    end if;
+
+    with results as materialized (
+        select distinct on (r.id)
+            r.id,
+            r.fence,
+            coalesce(r.outcome = 'done', false) as done,
+            case when r.error_class in ('permanent', 'limit') then r.error_class else 'transient' end as error_class,
+            left(coalesce(r.error, 'no reason given'), 500) as error,
+            least(greatest(coalesce(r.retry_after_ms, 0), 0), 86400000)::bigint as retry_after_ms
+        from jsonb_to_recordset(p_results) as r (
+            id bigint, fence bigint, outcome text, error_class text, error text, retry_after_ms numeric
+        )
+        order by r.id
+    ),
+    mine as materialized (
+        select
+            w.id, w.retry_count + 1 as failures, w.max_retries, r.done, r.error_class, r.error, r.retry_after_ms,
+            coalesce(t.backoff, 'exponential') as backoff, coalesce(t.base_ms, 5000) as base_ms
+        from public.work_queue w
+        join results r on r.id = w.id
+        left join public.queue_topics t on t.topic = w.topic
+        -- A worker that lost its lease meets a higher fence here and changes nothing.
+        where w.status = 'processing' and w.locked_by = p_worker and w.fence = r.fence
+        order by w.id
+        for update of w
+    ),
+    decided as (
+        select
+            m.*,
+            case
+                when m.done then 'done'
+                when m.error_class = 'permanent' or m.failures >= m.max_retries then 'dead'
+                else 'error'
+            end::public.work_status as status
+        from mine m
+    ),
+    changed as (
+        update public.work_queue w set
+            status = d.status,
+            retry_count = case when d.done then w.retry_count else d.failures end,
+            next_retry_at = case when d.status = 'error' then now() + make_interval(secs => greatest(
+                private.backoff_ms(d.backoff, d.base_ms, d.failures, random()), d.retry_after_ms
+            ) / 1000.0) else w.next_retry_at end,
+            error_class = case when d.done then null else d.error_class end,
+            last_error = case when d.done then null else d.error end,
+            locked_at = null,
+            locked_by = null,
+            lease_until = null,
+            finished_at = case when d.status in ('done', 'dead') then now() end
+        from decided d
+        where w.id = d.id
+        returning w.id, w.store, w.topic, w.payload, w.status, w.fence, w.last_error
+    ),
+    letters as (
+        insert into public.dead_letters (store, source, topic, reason, external_id, body, encoding, work_id)
+        select c.store, 'work_queue', c.topic, c.last_error, c.id || '/' || c.fence, c.payload::text, 'json', c.id
+        from changed c
+        where c.status = 'dead'
+        on conflict (source, external_id) do nothing
+    )
+    select jsonb_build_object(
+        'done', count(*) filter (where c.status = 'done'),
+        'retried', count(*) filter (where c.status = 'error'),
+        'dead', count(*) filter (where c.status = 'dead'),
+        'ignored', jsonb_array_length(p_results) - count(*)
+    )
+    into v_data
+    from changed c;
+
+    return private.ok(v_data);
+end;
+$$;
+revoke execute on function public.report_work(text, jsonb) from public, anon, authenticated;
+grant execute on function public.report_work(text, jsonb) to service_role;
+comment on function public.report_work(text, jsonb) is
+    'Takes the results of a batch, [{id, fence, outcome: done|failed, error_class, error, retry_after_ms}]: done, or retried later with backoff (never before retry_after_ms), or, after the last attempt or a permanent error, dead with a dead letter. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}. Callable by service_role. Codes: BAD_INPUT.';
+
+create function public.record_worker_run(
+    p_worker text,
+    p_started_at timestamptz,
+    p_claimed integer,
+    p_done integer,
+    p_retried integer,
+    p_dead integer,
+    p_by_topic jsonb
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+-- definer because: nobody may write worker_runs directly, the service role included.
+declare
+    v_id bigint;
+begin
+    if coalesce(p_worker, '') = '' then
+        return private.fail('BAD_INPUT', 'p_worker must name the worker');
+    end if;
+
+    insert into public.worker_runs (worker, started_at, claimed, done, retried, dead, by_topic)
+    values (
+        left(p_worker, 200), coalesce(p_started_at, now()), coalesce(p_claimed, 0), coalesce(p_done, 0),
+        coalesce(p_retried, 0), coalesce(p_dead, 0), coalesce(p_by_topic, '{}'::jsonb)
+    )
+    returning id into v_id;
+
+    return private.ok(jsonb_build_object('id', v_id));
+end;
+$$;
+revoke execute on function public.record_worker_run(text, timestamptz, integer, integer, integer, integer, jsonb)
+    from public, anon, authenticated;
+grant execute on function public.record_worker_run(text, timestamptz, integer, integer, integer, integer, jsonb)
+    to service_role;
+comment on function public.record_worker_run(text, timestamptz, integer, integer, integer, integer, jsonb) is
+    'Records one drain, from which health reads rates and the time of the last run. Returns {id}. Callable by service_role. Codes: BAD_INPUT.';

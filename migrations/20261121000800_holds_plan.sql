@@ -1,0 +1,271 @@
+-- What each line of an order should hold, and writing the difference to the stock and its ledger.
+--
+-- Locks are always taken in this order, so that no two transactions can wait for each other: the order's row in
+-- order_index, then stock rows by SKU, then rows of orders and lines by order id.
+
+create type private.order_line as (
+    line_id text,
+    "position" integer,
+    sku text,
+    title text,
+    variant_title text,
+    quantity integer,
+    price numeric(16, 3),
+    gift_card boolean,
+    properties jsonb
+);
+comment on type private.order_line is 'A line as a snapshot has it.';
+
+create type private.line_hold as (
+    line_id text,
+    sku text,
+    item_id bigint,
+    held_before integer,
+    held_after integer,
+    short_before integer,
+    short_after integer,
+    gone boolean,
+    skipped text
+);
+comment on type private.line_hold is
+    'What a line held and shall hold. gone: the hold belongs to a line, or to the former SKU of a line, that is no more. skipped: why the line holds nothing though it wants something.';
+
+create function private.read_lines(p_lines jsonb)
+returns setof private.order_line
+language sql
+stable
+set search_path = ''
+as $$
+    -- Nothing here can raise, whatever the payload holds: one bad value must not poison its order for ever.
+    select
+        case when l.repeat = 1 then l.line_id else l.line_id || '#' || l.repeat end,
+        l.line_position,
+        l.sku,
+        l.title,
+        l.variant_title,
+        l.quantity,
+        l.price,
+        l.gift_card,
+        l.properties
+    from (
+        select
+            r.*,
+            row_number() over (partition by r.line_id order by r.line_position, r.ordinal) as repeat
+        from (
+            select
+                e.ordinal,
+                left(coalesce(nullif(x.line_id, ''), 'n:' || (e.ordinal - 1)), 200) as line_id,
+                case when pg_input_is_valid(x."position", 'integer') then x."position"::integer
+                    else e.ordinal::integer end as line_position,
+                case when length(x.sku) <= 255 then nullif(btrim(x.sku), '') end as sku,
+                x.title,
+                x.variant_title,
+                case when pg_input_is_valid(x.quantity, 'integer') then greatest(x.quantity::integer, 0)
+                    else 0 end as quantity,
+                case when x.price ~ '^-?\d+(\.\d+)?$' and pg_input_is_valid(x.price, 'numeric(16,3)')
+                    then x.price::numeric(16, 3) end as price,
+                coalesce(x.gift_card = 'true', false) as gift_card,
+                case when jsonb_typeof(x.properties) = 'object' then x.properties else '{}'::jsonb end as properties
+            from jsonb_array_elements(case when jsonb_typeof(p_lines) = 'array' then p_lines else '[]'::jsonb end)
+                with ordinality as e (line, ordinal)
+            cross join lateral jsonb_to_record(
+                case when jsonb_typeof(e.line) = 'object' then e.line else '{}'::jsonb end
+            ) as x (
+                line_id text, "position" text, sku text, title text, variant_title text, quantity text, price text,
+                gift_card text, properties jsonb
+            )
+        ) r
+    ) l
+    order by l.line_position, l.ordinal;
+$$;
+revoke execute on function private.read_lines(jsonb) from public, anon;
+comment on function private.read_lines(jsonb) is
+    'The lines of a snapshot as rows. A line id that occurs twice gets a suffix. Called by other functions only; no error codes.';
+
+create function private.plan_holds(p_store text, p_order_id text, p_lines private.order_line[], p_wanted boolean)
+returns setof private.line_hold
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_skus text[];
+    v_row record;
+    v_hold private.line_hold;
+    v_sku text;
+    v_pool bigint;
+begin
+    -- SKUs of which a hold may move. A line that is short counts, even when nothing is wanted for it any more:
+    -- whoever allocates stock to it holds the stock row, and must not do so behind our back.
+    select array_agg(distinct m.sku) into v_skus
+    from (
+        select n.sku
+        from unnest(p_lines) n
+        left join public.order_line_items l
+            on l.store = p_store and l.order_id = p_order_id and l.line_id = n.line_id and l.sku = n.sku
+        where coalesce(l.short_quantity, 0) > 0
+            or coalesce(l.held_quantity, 0) <> case when p_wanted and not n.gift_card then n.quantity else 0 end
+        union all
+        select l.sku
+        from public.order_line_items l
+        where l.store = p_store and l.order_id = p_order_id and (l.held_quantity > 0 or l.short_quantity > 0)
+            and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id and n.sku = l.sku)
+    ) m;
+
+    perform 1
+    from public.inventory_items i
+    where i.store = p_store and i.sku = any(v_skus)
+        and (i.tracked or exists (
+            select 1
+            from public.order_line_items l
+            where l.store = p_store and l.order_id = p_order_id and l.sku = i.sku and l.held_quantity > 0
+        ))
+    order by i.sku
+    for no key update;
+
+    -- A new statement, so that it sees what the one before us left. Within a SKU first the lines that want less,
+    -- then those that want more, as they come: all of it or, when it does not fit, nothing. A line that holds
+    -- what it wants is left alone, so that applying the same state again moves nothing.
+    for v_row in
+        select
+            f.*,
+            f.available
+                + coalesce(sum(f.held) filter (where f.held <> f.wanted) over (partition by f.sku), 0) as pool
+        from (
+            select
+                n.line_id, n.sku, n."position", i.id as item_id, false as gone,
+                coalesce(l.held_quantity, 0) as held, coalesce(l.short_quantity, 0) as short,
+                case when p_wanted and i.tracked and not n.gift_card then n.quantity else 0 end as wanted,
+                coalesce(i.ats, 0)::bigint as available,
+                case
+                    when n.quantity = 0 or not p_wanted then null
+                    when n.gift_card then 'gift_card'
+                    when n.sku is null then 'no_sku'
+                    when i.tracked is not true then 'untracked'
+                end as skipped
+            from unnest(p_lines) n
+            left join public.order_line_items l
+                on l.store = p_store and l.order_id = p_order_id and l.line_id = n.line_id and l.sku = n.sku
+            left join public.inventory_items i on i.store = p_store and i.sku = n.sku
+            union all
+            select
+                l.line_id, l.sku, l."position", i.id, true, l.held_quantity, l.short_quantity, 0,
+                coalesce(i.ats, 0)::bigint, null
+            from public.order_line_items l
+            left join public.inventory_items i on i.store = p_store and i.sku = l.sku
+            where l.store = p_store and l.order_id = p_order_id and (l.held_quantity > 0 or l.short_quantity > 0)
+                and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id and n.sku = l.sku)
+        ) f
+        order by f.sku, f.wanted > f.held, f."position", f.line_id
+    loop
+        if v_sku is distinct from v_row.sku then
+            v_sku := v_row.sku;
+            v_pool := v_row.pool;
+        end if;
+
+        v_hold.line_id := v_row.line_id;
+        v_hold.sku := v_row.sku;
+        v_hold.item_id := v_row.item_id;
+        v_hold.held_before := v_row.held;
+        v_hold.short_before := v_row.short;
+        v_hold.gone := v_row.gone;
+        v_hold.skipped := v_row.skipped;
+        if v_row.held = v_row.wanted then
+            v_hold.held_after := v_row.held;
+            v_hold.short_after := 0;
+        elsif v_row.wanted <= v_pool then
+            v_pool := v_pool - v_row.wanted;
+            v_hold.held_after := v_row.wanted;
+            v_hold.short_after := 0;
+        else
+            v_hold.held_after := 0;
+            v_hold.short_after := v_row.wanted;
+        end if;
+        return next v_hold;
+    end loop;
+end;
+$$;
+revoke execute on function private.plan_holds(text, text, private.order_line[], boolean) from public, anon;
+comment on function private.plan_holds(text, text, private.order_line[], boolean) is
+    'Locks the stock that may move, in SKU order, and says for each line what it shall hold: what it wants, or nothing and short. p_wanted false releases everything. The caller holds the order''s lock. Called by other functions only; no error codes.';
+
+create function private.enqueue_pushes(p_store text, p_cause text, p_skus text[], p_deltas integer[])
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+    -- The key says which movement caused the push: the same movement again is one row, a later one another.
+    insert into public.work_queue (topic, store, payload, dedupe_key, max_retries)
+    select
+        t.topic, p_store, jsonb_build_object('sku', m.sku), concat_ws('/', m.sku, m.delta, p_cause), t.max_attempts
+    from unnest(p_skus, p_deltas) as m (sku, delta)
+    join public.stores s on s.key = p_store and s.inventory_enabled
+    join public.queue_topics t on t.topic = 'inventory_push'
+    order by m.sku
+    on conflict (topic, dedupe_key) do nothing;
+$$;
+revoke execute on function private.enqueue_pushes(text, text, text[], integer[]) from public, anon;
+comment on function private.enqueue_pushes(text, text, text[], integer[]) is
+    'Has the stock of these SKUs pushed to Shopify, when the store has the inventory flow. p_cause must differ for each movement of a SKU, and be the same for its replay. Called by other functions only; no error codes.';
+
+create function private.book_holds(
+    p_store text,
+    p_order_id text,
+    p_gid text,
+    p_cause text,
+    p_holds private.line_hold[]
+)
+returns text[]
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_skus text[];
+    v_deltas integer[];
+    v_released text[];
+begin
+    with moves as (
+        select h.*, h.held_before - h.held_after as delta
+        from unnest(p_holds) h
+        where h.held_after <> h.held_before or h.short_after > h.short_before
+    ),
+    ledger as (
+        insert into public.inventory_txn (item_id, store, order_id, line_id, delta, reason, idempotency_key)
+        select
+            m.item_id, p_store, p_order_id, m.line_id, m.delta,
+            case when m.delta < 0 then 'hold' else 'release' end,
+            concat_ws('/', p_gid, m.line_id, m.sku, p_cause)
+        from moves m
+        where m.delta <> 0
+    ),
+    per_item as (
+        select m.item_id, m.sku, sum(m.delta)::integer as delta
+        from moves m
+        group by m.item_id, m.sku
+    ),
+    stock as (
+        update public.inventory_items i set ats = i.ats + p.delta
+        from per_item p
+        where i.id = p.item_id and p.delta <> 0
+    )
+    select
+        array_agg(p.sku order by p.sku), array_agg(p.delta order by p.sku),
+        array_agg(p.sku order by p.sku) filter (where p.delta > 0)
+    into v_skus, v_deltas, v_released
+    from per_item p
+    -- A net of nothing needs no push, unless a line came out short: then Shopify has sold what is not there.
+    where p.delta <> 0
+        or exists (select 1 from moves m where m.item_id = p.item_id and m.short_after > m.short_before);
+
+    if v_skus is not null then
+        perform private.enqueue_pushes(p_store, concat_ws('/', p_gid, p_cause), v_skus, v_deltas);
+    end if;
+
+    return v_released;
+end;
+$$;
+revoke execute on function private.book_holds(text, text, text, text, private.line_hold[]) from public, anon;
+comment on function private.book_holds(text, text, text, text, private.line_hold[]) is
+    'Writes planned holds to the ledger and the stock, set-based, and has changed SKUs pushed. Returns the SKUs of which stock was released. The caller writes the lines. Called by other functions only; no error codes.';

@@ -1,0 +1,163 @@
+-- The state of an order as a pure function of the set of its events: arrival order plays no part.
+
+create type private.order_state as (
+    snapshots integer,
+    winner_id bigint,
+    business_updated_at timestamptz,
+    shopify_order_id bigint,
+    shopify_order_number text,
+    customer_name text,
+    product_title text,
+    flavour text,
+    size text,
+    notes text,
+    due_date date,
+    delivery_method text,
+    missing_fields text[],
+    currency text,
+    total_amount numeric(16, 3),
+    payment_status text,
+    placeholder boolean,
+    cancelled_at timestamptz,
+    cancel_reason text,
+    lines jsonb
+);
+comment on type private.order_state is 'What the events of an order say. The kitchen''s columns are not among it: scans make those.';
+
+create function private.derive_order(p_store text, p_gid text)
+returns private.order_state
+language sql
+stable
+set search_path = ''
+as $$
+    -- Casts are guarded: a value that cannot be read counts as absent, for a snapshot that raised here would
+    -- raise for every later event of its order too. Texts that reach an index are cut to what an index can hold.
+    with snapshots as (
+        select
+            e.id,
+            e.type,
+            e.content_hash,
+            case when pg_input_is_valid(x.updated_at, 'timestamptz') then x.updated_at::timestamptz end as updated_at,
+            case when pg_input_is_valid(x.topic_rank, 'integer') then x.topic_rank::integer end as topic_rank,
+            case when pg_input_is_valid(x.shopify_id, 'bigint') then x.shopify_id::bigint end as shopify_id,
+            left(x.order_number, 40) as order_number,
+            x.customer_name,
+            x.product_title,
+            x.flavour,
+            left(x.size, 200) as size,
+            x.notes,
+            case when x.due_date ~ '^\d{4}-\d\d-\d\d$' and pg_input_is_valid(x.due_date, 'date')
+                then x.due_date::date end as due_date,
+            case when x.delivery_method in ('pickup', 'delivery') then x.delivery_method end as delivery_method,
+            x.currency,
+            case when x.total_amount ~ '^-?\d+(\.\d+)?$' and pg_input_is_valid(x.total_amount, 'numeric(16,3)')
+                then x.total_amount::numeric(16, 3) end as total_amount,
+            x.payment_status,
+            case
+                when pg_input_is_valid(x.cancelled_at, 'timestamptz') then x.cancelled_at::timestamptz
+                when e.type = 'orders/cancelled' then coalesce(e.occurred_at, e.received_at)
+            end as cancelled_at,
+            x.cancel_reason,
+            jsonb_typeof(x.lines) = 'array' as has_lines
+        from public.event_store e
+        cross join lateral jsonb_to_record(e.normalized) as x (
+            updated_at text, topic_rank text, shopify_id text, order_number text, customer_name text,
+            product_title text, flavour text, size text, notes text, due_date text, delivery_method text,
+            currency text, total_amount text, payment_status text, cancelled_at text, cancel_reason text, lines jsonb
+        )
+        where e.store = p_store and e.ref_id = p_gid and e.normalized ->> 'snapshot' = 'true'
+    ),
+    ranked as (
+        select
+            s.*,
+            row_number() over (
+                order by s.updated_at desc nulls last, s.topic_rank desc nulls last, s.content_hash desc, s.id
+            ) as age
+        from snapshots s
+    ),
+    folded as (
+        -- Of each column the newest value that is not null: the winner's, or what an older snapshot fills in.
+        select
+            count(*)::integer as snapshots,
+            (array_agg(r.id order by r.age))[1] as winner_id,
+            (array_agg(r.updated_at order by r.age))[1] as updated_at,
+            (array_agg(r.shopify_id order by r.age) filter (where r.shopify_id is not null))[1] as shopify_id,
+            (array_agg(r.order_number order by r.age) filter (where r.order_number is not null))[1] as order_number,
+            (array_agg(r.customer_name order by r.age) filter (where r.customer_name is not null))[1] as customer_name,
+            (array_agg(r.product_title order by r.age) filter (where r.product_title is not null))[1] as product_title,
+            (array_agg(r.flavour order by r.age) filter (where r.flavour is not null))[1] as flavour,
+            (array_agg(r.size order by r.age) filter (where r.size is not null))[1] as size,
+            (array_agg(r.notes order by r.age) filter (where r.notes is not null))[1] as notes,
+            (array_agg(r.due_date order by r.age) filter (where r.due_date is not null))[1] as due_date,
+            (array_agg(r.delivery_method order by r.age) filter (where r.delivery_method is not null))[1]
+                as delivery_method,
+            (array_agg(r.currency order by r.age) filter (where r.currency is not null))[1] as currency,
+            (array_agg(r.total_amount order by r.age) filter (where r.total_amount is not null))[1] as total_amount,
+            (array_agg(r.payment_status order by r.age) filter (where r.payment_status is not null))[1]
+                as payment_status,
+            not coalesce(bool_or(r.type = 'orders/create'), false) as placeholder,
+            min(r.cancelled_at) as cancelled_at,
+            (array_agg(r.cancel_reason order by r.cancelled_at, r.age)
+                filter (where r.cancelled_at is not null and r.cancel_reason is not null))[1] as cancel_reason,
+            (array_agg(r.id order by r.age) filter (where r.has_lines))[1] as lines_id
+        from ranked r
+    )
+    select
+        f.snapshots, f.winner_id, f.updated_at, f.shopify_id, f.order_number, f.customer_name, f.product_title,
+        f.flavour, f.size, f.notes, f.due_date, f.delivery_method,
+        array_remove(array[
+            case when f.customer_name is null then 'customer' end,
+            case when f.product_title is null then 'product' end,
+            case when f.due_date is null then 'due_date' end,
+            case when f.flavour is null and s.kitchen_enabled then 'flavour' end
+        ], null),
+        f.currency, f.total_amount, f.payment_status, f.placeholder, f.cancelled_at, f.cancel_reason,
+        (select e.normalized -> 'lines' from public.event_store e where e.id = f.lines_id)
+    from folded f
+    join public.stores s on s.key = p_store;
+$$;
+revoke execute on function private.derive_order(text, text) from public, anon;
+comment on function private.derive_order(text, text) is
+    'Folds all snapshots of an order, read through the index. The winner is the greatest (updated_at, topic rank, content hash); each column is its newest value that is not null; a cancellation stays; without an orders/create the order is a placeholder. Called by other functions only; no error codes.';
+
+create function private.bind_order(p_store public.stores, p_gid text, p_shopify_id text, p_order_number text)
+returns text
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_number text := left(nullif(p_order_number, ''), 40);
+    v_numeric text := left(coalesce(nullif(p_shopify_id, ''), substring(p_gid from '[^/]+$')), 40);
+    v_bound public.order_index;
+    v_candidate text;
+begin
+    select * into v_bound from public.order_index x where x.shopify_order_gid = p_gid for update;
+    if not found then
+        -- An order number may be taken, by an order of a former shop or a test: then the numeric id serves.
+        foreach v_candidate in array array[v_number, v_numeric]
+        loop
+            continue when v_candidate is null;
+            insert into public.order_index (shopify_order_gid, shopify_order_id, store, order_id)
+            values (
+                p_gid, case when pg_input_is_valid(v_numeric, 'bigint') then v_numeric::bigint end,
+                p_store.key, p_store.id_prefix || '-' || v_candidate
+            )
+            on conflict do nothing
+            returning * into v_bound;
+            exit when found;
+
+            select * into v_bound from public.order_index x where x.shopify_order_gid = p_gid for update;
+            exit when found;
+        end loop;
+        if v_bound.order_id is null then
+            raise exception 'no free order id' using errcode = 'unique_violation';
+        end if;
+    end if;
+
+    return case when v_bound.store = p_store.key then v_bound.order_id end;
+end;
+$$;
+revoke execute on function private.bind_order(public.stores, text, text, text) from public, anon;
+comment on function private.bind_order(public.stores, text, text, text) is
+    'The id of an order, decided once and for ever, and the lock that serialises its events. Null when the gid belongs to another store. Called by other functions only; raises unique_violation when no id is free.';

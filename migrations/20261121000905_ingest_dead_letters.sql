@@ -1,0 +1,82 @@
+-- Keeping whole what could not be processed.
+
+create function private.keep_dead_letter(
+    p_store text,
+    p_source text,
+    p_shop_domain text,
+    p_topic text,
+    p_external_id text,
+    p_reason text,
+    p_body text,
+    p_encoding text
+)
+returns bigint
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_id bigint;
+begin
+    insert into public.dead_letters (
+        store, source, topic, reason, shop_domain, external_id, body, encoding
+    )
+    values (
+        p_store, left(p_source, 100), left(p_topic, 100), left(p_reason, 500), left(p_shop_domain, 200),
+        left(p_external_id, 500), p_body, p_encoding
+    )
+    on conflict (source, external_id) do nothing
+    returning id into v_id;
+
+    if v_id is null then
+        select d.id into v_id
+        from public.dead_letters d
+        where d.source = left(p_source, 100) and d.external_id = left(p_external_id, 500);
+    end if;
+
+    return v_id;
+end;
+$$;
+revoke execute on function private.keep_dead_letter(text, text, text, text, text, text, text, text)
+    from public, anon;
+comment on function private.keep_dead_letter(text, text, text, text, text, text, text, text) is
+    'Adds a dead letter, or finds the one with this source and external id, and returns its id. Called by other functions only; no error codes.';
+
+create function public.record_dead_letter(
+    p_source text,
+    p_shop_domain text,
+    p_topic text,
+    p_external_id text,
+    p_reason text,
+    p_body text,
+    p_encoding text
+)
+returns jsonb
+language plpgsql
+volatile
+security definer
+set search_path = ''
+as $$
+-- definer because: nobody may write dead_letters directly, the service role included.
+declare
+    v_store text;
+begin
+    if coalesce(p_source, '') = '' or coalesce(p_reason, '') = '' then
+        return private.fail('BAD_INPUT', 'p_source and p_reason are needed');
+    end if;
+    if coalesce(p_encoding, 'utf8') not in ('utf8', 'base64', 'json') then
+        return private.fail('BAD_INPUT', 'p_encoding must be utf8, base64 or json');
+    end if;
+
+    select s.key into v_store from public.stores s where s.shop_domain = lower(btrim(p_shop_domain));
+    return private.ok(jsonb_build_object('dead_letter_id', private.keep_dead_letter(
+        v_store, p_source, p_shop_domain, p_topic, nullif(p_external_id, ''), p_reason, p_body,
+        coalesce(p_encoding, 'utf8')
+    )));
+end;
+$$;
+revoke execute on function public.record_dead_letter(text, text, text, text, text, text, text)
+    from public, anon, authenticated;
+grant execute on function public.record_dead_letter(text, text, text, text, text, text, text) to service_role;
+comment on function public.record_dead_letter(text, text, text, text, text, text, text) is
+    'Keeps a delivery that cannot be processed, with its raw body, once for each source and external id. A body with bytes that text cannot hold comes as base64. Returns {dead_letter_id}. Callable by service_role. Codes: BAD_INPUT.';

@@ -1,0 +1,201 @@
+-- Writing the derived state to the live rows: the order, its lines, its holds.
+
+create type private.order_change as (
+    existed boolean,
+    was_placeholder boolean,
+    was_cancelled boolean,
+    winner_id bigint,
+    placeholder boolean,
+    cancelled boolean,
+    allocation_status text,
+    moved integer,
+    skipped jsonb,
+    short jsonb
+);
+comment on type private.order_change is 'What applying the events of an order found and did.';
+
+create function private.apply_order(p_store public.stores, p_order_id text, p_gid text, p_cause text)
+returns private.order_change
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_state private.order_state;
+    v_lines private.order_line[];
+    v_holds private.line_hold[];
+    v_before record;
+    v_change private.order_change;
+    v_released text[];
+begin
+    -- Statements of their own, after the order's lock: they see the events of whoever held it before.
+    select * into v_state from private.derive_order(p_store.key, p_gid);
+    v_lines := array(select n from private.read_lines(v_state.lines) n);
+    -- A placeholder holds stock too: Shopify has sold it, and a push must not offer it again.
+    v_holds := array(
+        select h
+        from private.plan_holds(
+            p_store.key, p_order_id, v_lines, p_store.inventory_enabled and v_state.cancelled_at is null
+        ) h
+    );
+
+    select o.placeholder, o.cancelled_at is not null as cancelled, o.allocation_status into v_before
+    from public.orders o
+    where o.store = p_store.key and o.id = p_order_id;
+    v_change.existed := found;
+    v_change.was_placeholder := found and v_before.placeholder;
+    v_change.was_cancelled := found and v_before.cancelled;
+    v_change.winner_id := v_state.winner_id;
+    v_change.placeholder := v_state.placeholder;
+    v_change.cancelled := v_state.cancelled_at is not null;
+
+    select
+        case when sum(h.short_after) > 0 then 'short' when sum(h.held_after) > 0 then 'allocated' else 'none' end,
+        count(*) filter (where h.held_after <> h.held_before or h.short_after <> h.short_before),
+        jsonb_strip_nulls(jsonb_build_object(
+            'no_sku', nullif(count(*) filter (where h.skipped = 'no_sku'), 0),
+            'gift_card', nullif(count(*) filter (where h.skipped = 'gift_card'), 0),
+            'untracked', jsonb_agg(h.sku) filter (where h.skipped = 'untracked')
+        )),
+        jsonb_agg(h.sku) filter (where h.short_after > 0)
+    into v_change.allocation_status, v_change.moved, v_change.skipped, v_change.short
+    from unnest(v_holds) h;
+
+    perform private.write_order(p_store.key, p_order_id, p_gid, v_state, v_change.allocation_status);
+    perform private.write_lines(p_store.key, p_order_id, v_lines, v_holds);
+
+    if v_change.moved > 0 then
+        v_released := private.book_holds(p_store.key, p_order_id, p_gid, p_cause, v_holds);
+        if v_released is not null then
+            perform private.allocate_waiting(p_store.key, v_released, p_cause);
+        end if;
+    end if;
+
+    -- Whoever books or fulfils listens to order_allocated: it says so of complete, real orders only.
+    insert into public.stage_events (store, order_id, action, source, meta)
+    select p_store.key, p_order_id, 'order_' || v_change.allocation_status, 'edge',
+        jsonb_strip_nulls(jsonb_build_object('cause', p_cause, 'short', v_change.short))
+    where (v_change.allocation_status = 'short' and v_before.allocation_status is distinct from 'short')
+        or (
+            v_change.allocation_status = 'allocated' and not v_change.placeholder
+            and (v_before.allocation_status is distinct from 'allocated' or v_change.was_placeholder)
+        );
+
+    return v_change;
+end;
+$$;
+revoke execute on function private.apply_order(public.stores, text, text, text) from public, anon;
+comment on function private.apply_order(public.stores, text, text, text) is
+    'Makes the live rows of an order equal to what its events say, and moves its holds by the difference. Applying it again changes nothing. The caller holds the order''s lock; p_cause names the movement in the ledger. Called by other functions only; no error codes.';
+
+create function private.write_order(
+    p_store text,
+    p_order_id text,
+    p_gid text,
+    p_state private.order_state,
+    p_allocation_status text
+)
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+    insert into public.orders as o (
+        store, id, shopify_order_gid, shopify_order_id, shopify_order_number, customer_name, product_title, flavour,
+        size, notes, due_date, delivery_method, missing_fields, currency, total_amount, payment_status,
+        business_updated_at, placeholder, cancelled_at, cancel_reason, last_event_id, allocation_status,
+        inventory_blocked
+    )
+    values (
+        p_store, p_order_id, p_gid, (p_state).shopify_order_id, (p_state).shopify_order_number,
+        (p_state).customer_name, (p_state).product_title, (p_state).flavour, (p_state).size, (p_state).notes,
+        (p_state).due_date, (p_state).delivery_method, (p_state).missing_fields, (p_state).currency,
+        (p_state).total_amount, (p_state).payment_status, (p_state).business_updated_at, (p_state).placeholder,
+        (p_state).cancelled_at, (p_state).cancel_reason, (p_state).winner_id, p_allocation_status,
+        p_allocation_status = 'short'
+    )
+    on conflict (store, id) do update set
+        shopify_order_id = excluded.shopify_order_id,
+        shopify_order_number = excluded.shopify_order_number,
+        customer_name = excluded.customer_name,
+        product_title = excluded.product_title,
+        flavour = excluded.flavour,
+        size = excluded.size,
+        notes = excluded.notes,
+        due_date = excluded.due_date,
+        delivery_method = excluded.delivery_method,
+        missing_fields = excluded.missing_fields,
+        currency = excluded.currency,
+        total_amount = excluded.total_amount,
+        payment_status = excluded.payment_status,
+        business_updated_at = excluded.business_updated_at,
+        placeholder = excluded.placeholder,
+        cancelled_at = excluded.cancelled_at,
+        cancel_reason = excluded.cancel_reason,
+        last_event_id = excluded.last_event_id,
+        allocation_status = excluded.allocation_status,
+        inventory_blocked = excluded.inventory_blocked
+    where (
+        o.shopify_order_id, o.shopify_order_number, o.customer_name, o.product_title, o.flavour, o.size, o.notes,
+        o.due_date, o.delivery_method, o.missing_fields, o.currency, o.total_amount, o.payment_status,
+        o.business_updated_at, o.placeholder, o.cancelled_at, o.cancel_reason, o.last_event_id,
+        o.allocation_status, o.inventory_blocked
+    ) is distinct from (
+        excluded.shopify_order_id, excluded.shopify_order_number, excluded.customer_name, excluded.product_title,
+        excluded.flavour, excluded.size, excluded.notes, excluded.due_date, excluded.delivery_method,
+        excluded.missing_fields, excluded.currency, excluded.total_amount, excluded.payment_status,
+        excluded.business_updated_at, excluded.placeholder, excluded.cancelled_at, excluded.cancel_reason,
+        excluded.last_event_id, excluded.allocation_status, excluded.inventory_blocked
+    );
+$$;
+revoke execute on function private.write_order(text, text, text, private.order_state, text) from public, anon;
+comment on function private.write_order(text, text, text, private.order_state, text) is
+    'Inserts or updates the row of an order, only when something differs; kitchen columns are left alone. Called by other functions only; no error codes.';
+
+create function private.write_lines(
+    p_store text,
+    p_order_id text,
+    p_lines private.order_line[],
+    p_holds private.line_hold[]
+)
+returns void
+language sql
+volatile
+set search_path = ''
+as $$
+    -- A line that the winner does not have is deleted, not emptied: whether it was ever seen depends on arrival.
+    delete from public.order_line_items l
+    where l.store = p_store and l.order_id = p_order_id
+        and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id);
+
+    insert into public.order_line_items as l (
+        store, order_id, line_id, "position", sku, title, variant_title, quantity, price, gift_card, properties,
+        held_quantity, short_quantity
+    )
+    select
+        p_store, p_order_id, n.line_id, n."position", n.sku, n.title, n.variant_title, n.quantity, n.price,
+        n.gift_card, n.properties, h.held_after, h.short_after
+    from unnest(p_lines) n
+    join unnest(p_holds) h on h.line_id = n.line_id and not h.gone
+    on conflict (store, order_id, line_id) do update set
+        "position" = excluded."position",
+        sku = excluded.sku,
+        title = excluded.title,
+        variant_title = excluded.variant_title,
+        quantity = excluded.quantity,
+        price = excluded.price,
+        gift_card = excluded.gift_card,
+        properties = excluded.properties,
+        held_quantity = excluded.held_quantity,
+        short_quantity = excluded.short_quantity
+    where (
+        l."position", l.sku, l.title, l.variant_title, l.quantity, l.price, l.gift_card, l.properties,
+        l.held_quantity, l.short_quantity
+    ) is distinct from (
+        excluded."position", excluded.sku, excluded.title, excluded.variant_title, excluded.quantity, excluded.price,
+        excluded.gift_card, excluded.properties, excluded.held_quantity, excluded.short_quantity
+    );
+$$;
+revoke execute on function private.write_lines(text, text, private.order_line[], private.line_hold[]) from public, anon;
+comment on function private.write_lines(text, text, private.order_line[], private.line_hold[]) is
+    'Makes the lines of an order equal to the planned ones, set-based and only where something differs. Called by other functions only; no error codes.';
