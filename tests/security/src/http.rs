@@ -81,6 +81,16 @@ impl Request {
         headers.into_iter().fold(self, |request, (name, value)| request.header(name, value))
     }
 
+    /// Appends to the query.
+    #[must_use]
+    pub fn query(mut self, query: &str) -> Self {
+        if !query.is_empty() {
+            self.url.push(if self.url.contains('?') { '&' } else { '?' });
+            self.url.push_str(query);
+        }
+        self
+    }
+
     /// Sets the body.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {

@@ -2,7 +2,9 @@
 //!
 //! Knows how a token is put together, not which ones are good: that is for the suites to say.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _, engine::general_purpose::STANDARD_NO_PAD, engine::general_purpose::URL_SAFE_NO_PAD,
+};
 use hmac::Hmac;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
@@ -11,6 +13,12 @@ use sha2::{Digest as _, Sha256, Sha384, Sha512};
 #[must_use]
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+/// The bytes that a text stands for when it is taken for base64; some verifiers take their key so.
+#[must_use]
+pub fn decoded(text: &str) -> Vec<u8> {
+    STANDARD_NO_PAD.decode(text.trim_end_matches('=')).unwrap_or_else(|_| text.bytes().rev().collect())
 }
 
 /// Header and claims as they are signed, from any text.

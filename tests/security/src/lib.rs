@@ -10,4 +10,5 @@ pub mod http;
 pub mod jwt;
 pub mod people;
 pub mod stack;
+pub mod surface;
 pub mod tally;
