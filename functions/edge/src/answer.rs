@@ -5,6 +5,7 @@
 use crate::request_id;
 use ordak_core::envelope::{Code, Envelope, Failure, Fault, Rejection};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use worker::{Headers, Response, ResponseBody, ResponseBuilder};
 
 /// What a function answers, before it becomes a response.
@@ -13,6 +14,9 @@ pub struct Answer {
     status: u16,
     body: Vec<u8>,
     outcome: String,
+    store: Option<String>,
+    repeat: bool,
+    attention: bool,
     fault: Option<String>,
     allow: Option<&'static str>,
 }
@@ -23,8 +27,19 @@ struct Head<'a> {
     ok: bool,
     #[serde(default)]
     already_done: bool,
+    #[serde(default)]
+    code: Option<String>,
     #[serde(default, borrow)]
-    code: Option<&'a str>,
+    data: Option<&'a RawValue>,
+}
+
+/// What the log wants to know of the data.
+#[derive(Default, Deserialize)]
+struct About {
+    #[serde(default)]
+    store: Option<String>,
+    #[serde(default)]
+    outcome: Option<String>,
 }
 
 impl Answer {
@@ -32,10 +47,23 @@ impl Answer {
     #[must_use]
     pub fn json(status: u16, body: &impl Serialize, outcome: impl Into<String>) -> Self {
         match serde_json::to_vec(body) {
-            Ok(body) => Self { status, body, outcome: outcome.into(), fault: None, allow: None },
+            Ok(body) => Self::new(status, body, outcome),
             Err(error) => {
                 Self::failure(&Fault::internal(format!("answer cannot be written: {error}")).into())
             }
+        }
+    }
+
+    fn new(status: u16, body: Vec<u8>, outcome: impl Into<String>) -> Self {
+        Self {
+            status,
+            body,
+            outcome: outcome.into(),
+            store: None,
+            repeat: false,
+            attention: false,
+            fault: None,
+            allow: None,
         }
     }
 
@@ -45,25 +73,24 @@ impl Answer {
         Self::json(envelope.http_status(), envelope, outcome)
     }
 
-    /// An envelope exactly as an RPC gave it. Refusals that are our own doing are hidden like any fault.
+    /// An envelope exactly as an RPC gave it. `INTERNAL` is hidden like any fault.
     ///
     /// # Errors
-    /// A fault when the bytes are no envelope, or one with a code that blames us.
+    /// A fault when the bytes are no envelope, or one that blames us.
     pub fn passed_through(body: Vec<u8>) -> Result<Self, Fault> {
         let head: Head<'_> = serde_json::from_slice(&body)
             .map_err(|error| Fault::internal(format!("answer is not an envelope: {:?}", error.classify())))?;
-        let (status, outcome) = match (head.ok, head.already_done) {
-            (true, true) => (200, "already_done".to_owned()),
-            (true, false) => (200, "done".to_owned()),
-            (false, _) => {
-                let code = head.code.map_or(Code::Internal, Code::parse);
-                if code == Code::Internal {
-                    return Err(Fault::internal("refused with INTERNAL"));
-                }
-                (code.http_status(), code.as_str().to_owned())
-            }
-        };
-        Ok(Self { status, body, outcome, fault: None, allow: None })
+        if !head.ok {
+            return match head.code.as_deref().map_or(Code::Internal, Code::parse) {
+                Code::Internal => Err(Fault::internal("the database refused with INTERNAL")),
+                code => Ok(Self::new(code.http_status(), body, code.as_str())),
+            };
+        }
+        let about: About =
+            head.data.and_then(|data| serde_json::from_str(data.get()).ok()).unwrap_or_default();
+        let repeat = head.already_done;
+        let outcome = about.outcome.unwrap_or_else(|| if repeat { "already_done" } else { "done" }.into());
+        Ok(Self { store: about.store, repeat, ..Self::new(200, body, outcome) })
     }
 
     /// Either kind of error.
@@ -75,7 +102,7 @@ impl Answer {
             Failure::Fault(fault) => (fault.code(), Some(fault.detail().to_owned())),
         };
         let body = serde_json::to_vec(&envelope).unwrap_or_default();
-        Self { status: envelope.http_status(), body, outcome: outcome.as_str().into(), fault, allow: None }
+        Self { fault, ..Self::new(envelope.http_status(), body, outcome.as_str()) }
     }
 
     /// 405, naming what is allowed.
@@ -91,6 +118,18 @@ impl Answer {
         Self::failure(&Rejection::not_found("there is nothing at this path").into())
     }
 
+    /// A success that a person should look at, under this word in the log.
+    #[must_use]
+    pub fn worth_attention(self, outcome: &str) -> Self {
+        Self { attention: true, outcome: outcome.into(), ..self }
+    }
+
+    /// Whether a person should look at it although it is a success.
+    #[must_use]
+    pub fn needs_attention(&self) -> bool {
+        self.attention
+    }
+
     /// HTTP status.
     #[must_use]
     pub fn status(&self) -> u16 {
@@ -103,6 +142,12 @@ impl Answer {
         &self.outcome
     }
 
+    /// The store that the data names.
+    #[must_use]
+    pub fn store(&self) -> Option<&str> {
+        self.store.as_deref()
+    }
+
     /// What the log says of a fault; the caller never sees it.
     #[must_use]
     pub fn fault(&self) -> Option<&str> {
@@ -112,7 +157,7 @@ impl Answer {
     /// Whether something was asked for and newly done.
     #[must_use]
     pub fn is_news(&self) -> bool {
-        self.status == 200 && self.outcome != "already_done"
+        self.status == 200 && !self.repeat
     }
 
     /// The response.
@@ -153,6 +198,18 @@ mod tests {
         let answer =
             Answer::passed_through(br#"{"ok":true,"data":{},"already_done":true}"#.to_vec()).unwrap();
         assert_eq!((answer.status(), answer.outcome(), answer.is_news()), (200, "already_done", false));
+    }
+
+    #[test]
+    fn the_log_learns_store_and_outcome_from_the_data() {
+        let read = |data: &str| {
+            Answer::passed_through(format!(r#"{{"ok":true,"data":{data}}}"#).into_bytes()).unwrap()
+        };
+        let answer = read(r#"{"event_id":1,"store":"bannos","outcome":"created"}"#);
+        assert_eq!((answer.store(), answer.outcome()), (Some("bannos"), "created"));
+        for data in ["[]", "null", "7", r#"{"store":7}"#] {
+            assert_eq!((read(data).store(), read(data).outcome()), (None, "done"));
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use ordak_core::envelope::{Code, Failure, Fault, Rejection};
 use worker::Request;
 
-/// Largest body that any function takes.
+/// Largest body that any function takes: 5 MiB.
 pub const LIMIT: usize = 5 * 1024 * 1024;
 
 /// The whole body. With a length in the headers it is read in one piece, since the runtime holds the sender to that
@@ -14,21 +14,21 @@ pub const LIMIT: usize = 5 * 1024 * 1024;
 ///
 /// # Errors
 /// `PAYLOAD_TOO_LARGE` above the limit; `BAD_INPUT` when the sender goes away or breaks off.
-pub async fn read(request: &mut Request) -> Result<Vec<u8>, Failure> {
+pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Failure> {
     let announced = request.headers().get("content-length").ok().flatten();
     match announced.as_deref().map(|length| length.trim().parse::<u64>()) {
-        Some(Ok(length)) if length > LIMIT as u64 => Err(too_large()),
+        Some(Ok(length)) if length > limit as u64 => Err(too_large(limit)),
         Some(Ok(0)) => Ok(Vec::new()),
         Some(Ok(_)) => {
             let body = request.bytes().await.map_err(|_| broken_off())?;
-            if body.len() > LIMIT { Err(too_large()) } else { Ok(body) }
+            if body.len() > limit { Err(too_large(limit)) } else { Ok(body) }
         }
         Some(Err(_)) => Err(Rejection::bad_input("Content-Length is not a number").into()),
-        None => read_chunks(request).await,
+        None => read_chunks(request, limit).await,
     }
 }
 
-async fn read_chunks(request: &mut Request) -> Result<Vec<u8>, Failure> {
+async fn read_chunks(request: &mut Request, limit: usize) -> Result<Vec<u8>, Failure> {
     if request.inner().body().is_none() {
         return Ok(Vec::new());
     }
@@ -37,16 +37,16 @@ async fn read_chunks(request: &mut Request) -> Result<Vec<u8>, Failure> {
     let mut body = Vec::new();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| broken_off())?;
-        if body.len() + chunk.len() > LIMIT {
-            return Err(too_large());
+        if body.len() + chunk.len() > limit {
+            return Err(too_large(limit));
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
 }
 
-fn too_large() -> Failure {
-    Rejection::new(Code::PayloadTooLarge, "the body is larger than 5 MiB").into()
+fn too_large(limit: usize) -> Failure {
+    Rejection::new(Code::PayloadTooLarge, format!("the body is larger than {} KiB", limit / 1024)).into()
 }
 
 fn broken_off() -> Failure {

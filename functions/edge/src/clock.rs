@@ -26,3 +26,11 @@ pub fn rfc3339(ms: u64) -> String {
     let date = js_sys::Date::new(&(ms as f64).into());
     date.to_iso_string().into()
 }
+
+/// Reads a time as Postgres or RFC 3339 writes it; `None` when it is neither.
+#[must_use]
+pub fn parse(text: &str) -> Option<u64> {
+    let ms = js_sys::Date::parse(text);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    (ms.is_finite() && ms >= 0.0).then_some(ms as u64)
+}

@@ -11,15 +11,14 @@ use std::time::Duration;
 /// A client in somebody's name: the headers say whose.
 pub struct Rpc {
     client: Postgrest,
-    limit: Duration,
 }
 
 impl Rpc {
-    /// A client for the project at `base` (`SUPABASE_URL`). No call is waited for longer than `limit`.
+    /// A client for the project at `base` (`SUPABASE_URL`).
     ///
     /// # Errors
     /// A fault when a header cannot be sent as it is, without quoting it.
-    pub fn new(base: &str, headers: Vec<Header>, limit: Duration) -> Result<Self, Fault> {
+    pub fn new(base: &str, headers: Vec<Header>) -> Result<Self, Fault> {
         let mut client = Postgrest::new(format!("{}/rest/v1", base.trim_end_matches('/')));
         for (name, value) in headers {
             // The client panics on what does not fit into a header.
@@ -28,15 +27,21 @@ impl Rpc {
             }
             client = client.insert_header(name, value);
         }
-        Ok(Self { client, limit })
+        Ok(Self { client })
     }
 
-    /// Calls `function` with a JSON object as its arguments and gives back the answer as it came.
+    /// Calls `function` with a JSON object as its arguments and gives back the answer as it came, if it came within
+    /// `limit`.
     ///
     /// # Errors
     /// When nothing came back in time, or the server refused.
-    pub async fn call(&self, function: &str, arguments: Vec<u8>) -> Result<Vec<u8>, RpcError> {
-        within(self.limit, self.send(function, arguments))
+    pub async fn call(
+        &self,
+        function: &str,
+        arguments: Vec<u8>,
+        limit: Duration,
+    ) -> Result<Vec<u8>, RpcError> {
+        within(limit, self.send(function, arguments))
             .await
             .unwrap_or(Err(RpcError::Silent("no answer in time")))
     }

@@ -82,7 +82,7 @@ impl<S> Function<S> {
         let answer = result.unwrap_or_else(|failure| Answer::failure(&failure));
         Line::new(self.name, level(&answer, &call.method()), answer.outcome(), started)
             .request(&call.id)
-            .place(call.store.as_deref(), call.route.as_deref())
+            .place(call.store.as_deref().or(answer.store()), call.route.as_deref())
             .status(answer.status())
             .error(answer.fault())
             .write();
@@ -101,6 +101,7 @@ fn level(answer: &Answer, method: &str) -> Level {
     match answer.status() {
         500.. => Level::Error,
         400.. => Level::Warn,
+        _ if answer.needs_attention() => Level::Warn,
         _ if method == "POST" && answer.is_news() => Level::Success,
         _ => Level::Info,
     }

@@ -1,1 +1,123 @@
-//! Edge function gateway.
+//! The gateway: routes to the functions, answers health, fires the schedules.
+//!
+//! The only worker with a public address. It knows the functions by their bindings alone and looks into no body; each
+//! function checks for itself who is calling.
+
+mod cors;
+mod forward;
+mod health;
+mod schedule;
+
+use ordak_core::{
+    envelope::{Failure, Fault},
+    route::{self, Route},
+    settings::GatewaySettings,
+};
+use ordak_edge::{
+    answer::Answer,
+    clock,
+    isolate::{PerIsolate, getter, variables},
+    log::{Level, Line},
+    request_id,
+};
+use std::rc::Rc;
+use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, event};
+
+const NAME: &str = "gateway";
+
+thread_local! {
+    static SETTINGS: PerIsolate<GatewaySettings> = PerIsolate::default();
+}
+
+fn settings(env: &Env) -> Result<Rc<GatewaySettings>, Fault> {
+    SETTINGS.with(|cell| cell.get(|| GatewaySettings::read(&getter(&variables(env)))))
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+    let started = clock::now_ms();
+    let id = request_id::of(request.headers());
+    let settings = match settings(&env) {
+        Ok(settings) => settings,
+        Err(fault) => return finish(Answer::failure(&fault.into()), "", started, &id),
+    };
+    let origin = request.headers().get("origin")?;
+    let permitted = origin.filter(|origin| settings.kiosk_origins.contains(origin));
+    let path = request.path();
+    let response = match respond(request, &env, &settings, permitted.as_deref(), &id).await {
+        Ok(Reply::Passed(response)) => response,
+        Ok(Reply::Own(answer)) => finish(answer, &path, started, &id)?,
+        Err(failure) => finish(Answer::failure(&failure), &path, started, &id)?,
+    };
+    match permitted {
+        Some(origin) => cors::permit(response, &origin),
+        None => Ok(response),
+    }
+}
+
+/// What the gateway has to say.
+enum Reply {
+    /// The response of a function, or one that needs no line in the log.
+    Passed(Response),
+    /// An answer of its own.
+    Own(Answer),
+}
+
+async fn respond(
+    request: Request,
+    env: &Env,
+    settings: &GatewaySettings,
+    permitted: Option<&str>,
+    id: &str,
+) -> Result<Reply, Failure> {
+    let path = request.path();
+    let method = request.inner().method();
+    match (route::parse(&path), method.as_str()) {
+        (Route::Unknown, _) => Ok(Reply::Own(Answer::not_found())),
+        (_, "OPTIONS") => cors::preflight(permitted, id).map(Reply::Passed),
+        (Route::Health, "GET" | "HEAD") => {
+            let answer = health::answer(env, settings).await;
+            answer.into_response(id).map(Reply::Passed).map_err(unanswerable)
+        }
+        (Route::Health, _) => Ok(Reply::Own(Answer::method_not_allowed("GET, HEAD"))),
+        (Route::Function { name, .. }, _) => match forward::find(env, name) {
+            Some(function) => forward::to(&function, request, name, id).await.map(Reply::Passed),
+            None => Ok(Reply::Own(Answer::not_found())),
+        },
+    }
+}
+
+/// Logs what the gateway itself answers; the functions log what they answer.
+fn finish(answer: Answer, path: &str, started: u64, id: &str) -> worker::Result<Response> {
+    let level = if answer.status() >= 500 { Level::Error } else { Level::Warn };
+    Line::new(NAME, level, answer.outcome(), started)
+        .request(id)
+        .place(None, Some(path))
+        .status(answer.status())
+        .error(answer.fault())
+        .write();
+    answer.into_response(id)
+}
+
+fn unanswerable(error: worker::Error) -> Failure {
+    Fault::internal(format!("no response: {error}")).into()
+}
+
+#[event(scheduled)]
+async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+    let started = clock::now_ms();
+    let id = request_id::fresh();
+    let result = match settings(&env) {
+        Ok(settings) => schedule::run(&event.cron(), &env, &settings, &id).await,
+        Err(fault) => Err(fault),
+    };
+    let (level, outcome, error) = match &result {
+        Ok(()) => (Level::Success, "done", None),
+        Err(fault) => (Level::Error, fault.code().as_str(), Some(fault.detail())),
+    };
+    Line::new(NAME, level, outcome, started)
+        .request(&id)
+        .place(None, Some(&format!("cron {}", event.cron())))
+        .error(error)
+        .write();
+}

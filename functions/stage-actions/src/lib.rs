@@ -1,1 +1,109 @@
-//! Edge function stage-actions.
+//! `/functions/v1/stage-actions/<action>`: what staff do and read, with their own token.
+//!
+//! The token is checked before anything else and then passed through, so that the database sees the user and decides
+//! what is allowed; the service key opens nothing here. Which action takes what is a table in `ordak-core`.
+
+mod target;
+
+use ordak_core::{
+    action::LARGEST_BODY,
+    envelope::{Failure, Fault, Rejection},
+    route,
+    secret_key::SecretKey,
+    settings::StageSettings,
+    token,
+};
+use ordak_edge::{
+    answer::Answer,
+    body, clock,
+    isolate::{PerIsolate, Variables, getter},
+    kick,
+    rest_error::Caller,
+    rpc::Rpc,
+    serve::{Call, Function},
+};
+use serde_json::{Map, Value};
+use std::{rc::Rc, time::Duration};
+use target::Target;
+use worker::{Context, Env, Request, Response, event};
+
+/// Longest wait for the database: a person stands at the kiosk.
+const LIMIT: Duration = Duration::from_secs(5);
+
+thread_local! {
+    static SETUP: PerIsolate<Setup> = PerIsolate::default();
+}
+
+const FUNCTION: Function<Setup> = Function { name: "stage-actions", setup: &SETUP, prepare };
+
+struct Setup {
+    settings: StageSettings,
+    /// Opens the queue worker and nothing else. Without it the queue waits for the next cron tick.
+    worker_key: Option<SecretKey>,
+}
+
+fn prepare(variables: &Variables) -> Result<Setup, Fault> {
+    let get = getter(variables);
+    let settings = StageSettings::read(&get)?;
+    let worker_key =
+        get("SUPABASE_SERVICE_ROLE_KEY").filter(|key| !key.trim().is_empty()).map(SecretKey::new);
+    Ok(Setup { settings, worker_key })
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    FUNCTION.serve(request, env, context, act).await
+}
+
+async fn act(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
+    let token = authenticate(call, &setup.settings)?;
+    let path = call.request.path();
+    let method = call.method();
+    let Some(target) = route::rest_of(&path, FUNCTION.name).and_then(Target::find) else {
+        return Err(Rejection::not_found("there is no such action").into());
+    };
+    call.route = Some(target.action().name.to_owned());
+    if method != target.method() {
+        return Ok(Answer::method_not_allowed(target.method()));
+    }
+    let arguments = match target {
+        Target::Action(action) => action.arguments(&body::read(&mut call.request, LARGEST_BODY).await?)?,
+        Target::Read(read) => read.arguments_from_query(&query(&call.request)?)?,
+    };
+    let answer = ask(&setup.settings, &token, target.action().rpc, arguments).await?;
+    if let (Target::Action(_), true, Some(key)) = (target, answer.is_news(), &setup.worker_key) {
+        kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, key);
+    }
+    Ok(answer)
+}
+
+/// The caller's token, when it is one. Every refusal is the same 401.
+fn authenticate(call: &Call, settings: &StageSettings) -> Result<String, Rejection> {
+    let refused = || Rejection::unauthenticated("a valid user token is needed");
+    let header = call.header("authorization").ok_or_else(refused)?;
+    let token = token::bearer(&header).ok_or_else(refused)?;
+    token::verify(token, &settings.token_key, &settings.token_rules, clock::now_s())
+        .map_err(|_| refused())?;
+    Ok(token.to_owned())
+}
+
+fn query(request: &Request) -> Result<Vec<(String, String)>, Rejection> {
+    let url = request.url().map_err(|_| Rejection::bad_input("the address cannot be read"))?;
+    Ok(url.query_pairs().into_owned().collect())
+}
+
+async fn ask(
+    settings: &StageSettings,
+    token: &str,
+    function: &str,
+    arguments: Map<String, Value>,
+) -> Result<Answer, Failure> {
+    let rpc = Rpc::new(&settings.supabase_url, settings.anon_key.headers_for_user(token))?;
+    let arguments = serde_json::to_vec(&arguments)
+        .map_err(|error| Fault::internal(format!("arguments cannot be written: {:?}", error.classify())))?;
+    let body = rpc
+        .call(function, arguments, LIMIT)
+        .await
+        .map_err(|error| error.into_failure(function, Caller::User))?;
+    Ok(Answer::passed_through(body)?)
+}

@@ -1,0 +1,47 @@
+//! Cross-origin calls: who may make them, and what the browser is told.
+//!
+//! Knows no functions. An origin is permitted or it is not; one that is not learns nothing.
+
+use ordak_core::envelope::{Code, Failure, Fault, Rejection};
+use ordak_edge::request_id;
+use worker::{Headers, Response, ResponseBody, ResponseBuilder};
+
+const METHODS: &str = "GET, POST, PUT, OPTIONS";
+const HEADERS: &str = "authorization, apikey, content-type, x-client-info, x-request-id";
+const MAX_AGE_S: &str = "600";
+
+/// The answer to `OPTIONS`.
+///
+/// # Errors
+/// A rejection for an origin that may not call.
+pub fn preflight(permitted: Option<&str>, id: &str) -> Result<Response, Failure> {
+    if permitted.is_none() {
+        return Err(Rejection::new(Code::PermissionDenied, "this origin may not call").into());
+    }
+    let headers = Headers::new();
+    let written = [
+        ("access-control-allow-methods", METHODS),
+        ("access-control-allow-headers", HEADERS),
+        ("access-control-max-age", MAX_AGE_S),
+        (request_id::HEADER, id),
+    ]
+    .into_iter()
+    .try_for_each(|(name, value)| headers.set(name, value));
+    match written {
+        Ok(()) => Ok(ResponseBuilder::new().with_status(204).with_headers(headers).body(ResponseBody::Empty)),
+        Err(error) => Err(Fault::internal(format!("no preflight: {error}")).into()),
+    }
+}
+
+/// Lets the browser hand a response to a page of this origin.
+///
+/// # Errors
+/// When the runtime refuses a header.
+pub fn permit(response: Response, origin: &str) -> worker::Result<Response> {
+    // The headers of a fetched response cannot be changed, a copy can.
+    let headers = response.headers().clone();
+    headers.set("access-control-allow-origin", origin)?;
+    headers.set("access-control-expose-headers", request_id::HEADER)?;
+    headers.append("vary", "Origin")?;
+    Ok(response.with_headers(headers))
+}

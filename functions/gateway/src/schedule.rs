@@ -1,0 +1,89 @@
+//! Every schedule of Ordak: which cron expression starts which job.
+//!
+//! The expressions are those of the top-level `wrangler.toml`; a test keeps both in step.
+
+use ordak_core::{
+    envelope::{Envelope, Failure, Fault},
+    settings::GatewaySettings,
+};
+use ordak_edge::{kick, rest_error::Caller, rpc::Rpc};
+use std::time::Duration;
+use worker::Env;
+
+/// What can be started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Job {
+    /// Let the queue worker drain until nothing is due.
+    Drain,
+    /// Delete finished work past its retention.
+    Purge,
+}
+
+const SCHEDULES: &[(&str, Job)] = &[("* * * * *", Job::Drain), ("0 * * * *", Job::Purge)];
+
+/// Longest time for a job that is one RPC.
+const RPC_LIMIT: Duration = Duration::from_secs(30);
+
+/// Runs the job of a cron expression.
+///
+/// # Errors
+/// A fault when there is none or it failed; nobody else will hear of it.
+pub async fn run(cron: &str, env: &Env, settings: &GatewaySettings, id: &str) -> Result<(), Fault> {
+    match job_of(cron) {
+        Some(Job::Drain) => drain(env, settings, id).await,
+        Some(Job::Purge) => purge(settings).await,
+        None => Err(Fault::internal(format!("no job for the schedule {cron:?}"))),
+    }
+}
+
+fn job_of(cron: &str) -> Option<Job> {
+    SCHEDULES.iter().find(|(known, _)| *known == cron).map(|(_, job)| *job)
+}
+
+async fn drain(env: &Env, settings: &GatewaySettings, id: &str) -> Result<(), Fault> {
+    match kick::drain(env, &settings.database.service_key, id).await {
+        Ok(200) => Ok(()),
+        Ok(status) => Err(Fault::internal(format!("{} answered {status}", kick::QUEUE_WORKER))),
+        Err(error) => Err(Fault::unavailable(format!("{}: {error}", kick::QUEUE_WORKER))),
+    }
+}
+
+async fn purge(settings: &GatewaySettings) -> Result<(), Fault> {
+    const FUNCTION: &str = "purge_work";
+    let rpc = Rpc::new(&settings.database.supabase_url, settings.database.service_key.headers())?;
+    let body = rpc
+        .call(FUNCTION, b"{}".to_vec(), RPC_LIMIT)
+        .await
+        .map_err(|error| ours(error.into_failure(FUNCTION, Caller::Service)))?;
+    Envelope::read(&body)?.into_data().map_err(ours)?;
+    Ok(())
+}
+
+/// A job has no caller to blame.
+fn ours(failure: Failure) -> Fault {
+    match failure {
+        Failure::Fault(fault) => fault,
+        Failure::Rejection(rejection) => Fault::internal(format!("refused: {}", rejection.message)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_trigger_has_a_job_and_every_job_a_trigger() {
+        let configuration = include_str!("../../../wrangler.toml");
+        let (_, triggers) = configuration.split_once("crons = [").unwrap();
+        let (triggers, _) = triggers.split_once(']').unwrap();
+        let configured: Vec<&str> = triggers.split('"').skip(1).step_by(2).collect();
+        let known: Vec<&str> = SCHEDULES.iter().map(|(cron, _)| *cron).collect();
+        assert_eq!(configured, known);
+    }
+
+    #[test]
+    fn an_unknown_schedule_has_no_job() {
+        assert_eq!(job_of("* * * * *"), Some(Job::Drain));
+        assert_eq!(job_of("*/7 * * * *"), None);
+    }
+}
