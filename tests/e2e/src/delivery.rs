@@ -1,0 +1,130 @@
+//! A webhook delivery as Shopify makes it, right or wrong in one chosen way.
+
+use crate::answer::Answer;
+use crate::stack::Stack;
+use crate::store::Store;
+use crate::{Outcome, unique};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use hmac::{Hmac, Mac};
+use reqwest::Method;
+use sha2::Sha256;
+
+/// Where deliveries go.
+pub const PATH: &str = "/functions/v1/order-ingest";
+
+/// One delivery.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// `X-Shopify-Shop-Domain`.
+    pub shop: String,
+    /// `X-Shopify-Topic`.
+    pub topic: String,
+    /// `X-Shopify-Webhook-Id`; empty sends none.
+    pub webhook_id: String,
+    /// The raw body.
+    pub body: Bytes,
+    signature: Signature,
+    chunked: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Signature {
+    Shared,
+    By(String),
+    Header(Vec<u8>),
+    None,
+}
+
+impl Delivery {
+    /// A rightly signed delivery with a webhook id of its own.
+    pub fn new(store: Store, topic: &str, body: impl Into<Bytes>) -> Self {
+        Self {
+            shop: store.domain(),
+            topic: topic.to_owned(),
+            webhook_id: unique(),
+            body: body.into(),
+            signature: Signature::Shared,
+            chunked: false,
+        }
+    }
+
+    /// From another shop.
+    pub fn from_shop(mut self, shop: &str) -> Self {
+        shop.clone_into(&mut self.shop);
+        self
+    }
+
+    /// The same content as a delivery of its own.
+    pub fn again(&self) -> Self {
+        Self { webhook_id: unique(), ..self.clone() }
+    }
+
+    /// Signed with another secret.
+    pub fn signed_by(mut self, secret: &str) -> Self {
+        self.signature = Signature::By(secret.to_owned());
+        self
+    }
+
+    /// With this for a signature, whatever it is.
+    pub fn with_signature(mut self, header: impl Into<Vec<u8>>) -> Self {
+        self.signature = Signature::Header(header.into());
+        self
+    }
+
+    /// Without a signature.
+    pub fn unsigned(mut self) -> Self {
+        self.signature = Signature::None;
+        self
+    }
+
+    /// Sent in pieces, without a content length.
+    pub fn chunked(mut self) -> Self {
+        self.chunked = true;
+        self
+    }
+
+    /// Sends it.
+    pub async fn send(&self, stack: &Stack) -> Outcome<Answer> {
+        let mut request = stack
+            .request(Method::POST, PATH)
+            .header("Content-Type", "application/json")
+            .header("X-Shopify-Shop-Domain", &self.shop)
+            .header("X-Shopify-Topic", &self.topic)
+            .header("X-Shopify-API-Version", "2026-10");
+        if !self.webhook_id.is_empty() {
+            request = request.header("X-Shopify-Webhook-Id", &self.webhook_id);
+        }
+        let signature = match &self.signature {
+            Signature::Shared => Some(sign(&self.body, &stack.webhook_secret).into_bytes()),
+            Signature::By(secret) => Some(sign(&self.body, secret).into_bytes()),
+            Signature::Header(raw) => Some(raw.clone()),
+            Signature::None => None,
+        };
+        if let Some(signature) = signature {
+            request = request.header("X-Shopify-Hmac-Sha256", signature);
+        }
+        let body = if self.chunked {
+            let pieces: Vec<Result<Bytes, std::io::Error>> =
+                self.body.chunks(256 * 1024).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
+            reqwest::Body::wrap_stream(futures_util::stream::iter(pieces))
+        } else {
+            reqwest::Body::from(self.body.clone())
+        };
+        Answer::to(request.body(body)).await
+    }
+}
+
+/// Shopify's signature of a body.
+pub fn sign(body: &[u8], secret: &str) -> String {
+    STANDARD.encode(mac(body, secret.as_bytes()))
+}
+
+/// HMAC-SHA256.
+pub fn mac(message: &[u8], secret: &[u8]) -> Vec<u8> {
+    // HMAC takes keys of any length; the error cannot happen.
+    let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(secret) else { return Vec::new() };
+    mac.update(message);
+    mac.finalize().into_bytes().to_vec()
+}

@@ -1,0 +1,17 @@
+//! End-to-end tests: built WASM in workerd, a real Postgres, fakes over HTTP. They read where the stack is from
+//! the environment and fail without it; `cargo xtask test e2e` starts one and runs them.
+//!
+//! They run side by side: each uses orders and SKUs of its own, and a store of its own where it makes Shopify
+//! fail.
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail the test")]
+
+mod bodies;
+mod fixtures;
+mod gateway;
+mod health;
+mod main_job;
+mod order_ingest;
+mod queue_worker;
+mod retries;
+mod signature;
+mod stage_actions;
