@@ -125,7 +125,7 @@ grant execute on function private.resolve_scan(text, text[]) to authenticated, s
 comment on function private.resolve_scan(text, text[]) is
     'The order of these stores that a scan means. An order of another store answers exactly as an unknown one.';
 
-create function private.find_order(p_scan text, p_user uuid)
+create function private.find_scanned(p_scan text, p_user uuid)
 returns private.scan_target
 language plpgsql
 stable
@@ -140,9 +140,9 @@ begin
     return private.resolve_scan(p_scan, v_stores);
 end;
 $$;
-revoke execute on function private.find_order(text, uuid) from public, anon;
-grant execute on function private.find_order(text, uuid) to authenticated, service_role;
-comment on function private.find_order(text, uuid) is 'The order that the caller may see and that the scan means.';
+revoke execute on function private.find_scanned(text, uuid) from public, anon;
+grant execute on function private.find_scanned(text, uuid) to authenticated, service_role;
+comment on function private.find_scanned(text, uuid) is 'The order that the caller may see and that the scan means.';
 
 -- The functions that read run as their caller, row security included; these are what they are built from.
 grant execute on function private.ok(jsonb, boolean), private.fail(text, text) to authenticated, service_role;

@@ -120,7 +120,7 @@ set search_path = ''
 as $$
 declare
     v_decision private.decision;
-    v_wanted text := btrim(p_storage);
+    v_wanted text := btrim(coalesce(p_storage, ''));
     v_allowed text[];
     v_known text;
 begin
@@ -130,9 +130,9 @@ begin
     if p_order.stage = 'Complete' then
         v_decision.code := 'INVALID_STAGE';
         v_decision.message := 'expected an open stage, order is in Complete';
-    elsif v_wanted is null or length(v_wanted) > 100 or v_wanted ~ '[\u0001-\u001f\u007f-\u009f]' then
+    elsif length(v_wanted) > 100 or v_wanted ~ '[\u0001-\u001f\u007f-\u009f]' then
         v_decision.code := 'BAD_INPUT';
-        v_decision.message := 'storage must be 1 to 100 printable characters; an empty text clears it';
+        v_decision.message := 'storage must be at most 100 printable characters; null or an empty text clears it';
     elsif v_wanted <> '' and v_allowed is not null and v_known is null then
         v_decision.code := 'BAD_INPUT';
         v_decision.message := 'storage must be one of: ' || array_to_string(v_allowed, ', ');
@@ -148,4 +148,4 @@ end;
 $$;
 revoke execute on function private.decide_storage(public.orders, text) from public, anon, authenticated;
 comment on function private.decide_storage(public.orders, text) is
-    'Where the order is kept, spelled as in the list of the store if it has one. Codes: BAD_INPUT, INVALID_STAGE.';
+    'Where the order is kept, spelled as in the list of the store if it has one; null: nowhere. Codes: BAD_INPUT, INVALID_STAGE.';

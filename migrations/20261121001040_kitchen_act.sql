@@ -133,7 +133,7 @@ declare
     v_action text := p_action;
     v_closed text;
 begin
-    v_target := private.find_order(p_id, p_user);
+    v_target := private.find_scanned(p_id, p_user);
     if v_target.code is not null then
         return private.fail(v_target.code, v_target.message);
     end if;

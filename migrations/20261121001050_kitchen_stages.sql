@@ -130,4 +130,4 @@ $$;
 revoke execute on function public.set_storage(text, text, uuid) from public, anon;
 grant execute on function public.set_storage(text, text, uuid) to authenticated, service_role;
 comment on function public.set_storage(text, text, uuid) is
-    'Where an open order is kept, checked against the list of the store if it has one; an empty text clears it. Callable by Staff of the store and service_role. Codes: BAD_INPUT, NOT_FOUND, PERMISSION_DENIED, CONFLICT, INVALID_STAGE.';
+    'Where an open order is kept, checked against the list of the store if it has one; null or an empty text clears it. Callable by Staff of the store and service_role. Codes: BAD_INPUT, NOT_FOUND, PERMISSION_DENIED, CONFLICT, INVALID_STAGE.';

@@ -38,7 +38,7 @@ stable
 set search_path = ''
 as $$
 declare
-    v_target private.scan_target := private.find_order(p_scan, null);
+    v_target private.scan_target := private.find_scanned(p_scan, null);
     v_order public.orders;
 begin
     if v_target.code is not null then

@@ -9,7 +9,7 @@ set search_path = ''
 as $$
 -- definer because: Staff may know that a webhook came but not read its payload, nor the staff rows of colleagues.
 declare
-    v_target private.scan_target := private.find_order(p_id, null);
+    v_target private.scan_target := private.find_scanned(p_id, null);
     v_gid text;
     v_entries jsonb;
 begin
