@@ -10,6 +10,7 @@ mod fixtures;
 mod gateway;
 mod health;
 mod main_job;
+mod misconfigured;
 mod order_ingest;
 mod queue_worker;
 mod retries;
