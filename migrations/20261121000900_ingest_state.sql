@@ -29,6 +29,7 @@ returns private.order_state
 language sql
 stable
 set search_path = ''
+set timezone = 'UTC'
 as $$
     -- Casts are guarded: a value that cannot be read counts as absent, for a snapshot that raised here would
     -- raise for every later event of its order too. Texts that reach an index are cut to what an index can hold.
@@ -37,7 +38,8 @@ as $$
             e.id,
             e.type,
             e.content_hash,
-            case when pg_input_is_valid(x.updated_at, 'timestamptz') then x.updated_at::timestamptz end as updated_at,
+            case when x.updated_at ~ '^\d{4}-' and pg_input_is_valid(x.updated_at, 'timestamptz')
+                then x.updated_at::timestamptz end as updated_at,
             case when pg_input_is_valid(x.topic_rank, 'integer') then x.topic_rank::integer end as topic_rank,
             case when pg_input_is_valid(x.shopify_id, 'bigint') then x.shopify_id::bigint end as shopify_id,
             left(x.order_number, 40) as order_number,
@@ -54,8 +56,11 @@ as $$
                 then x.total_amount::numeric(16, 3) end as total_amount,
             x.payment_status,
             case
-                when pg_input_is_valid(x.cancelled_at, 'timestamptz') then x.cancelled_at::timestamptz
-                when e.type = 'orders/cancelled' then coalesce(e.occurred_at, e.received_at)
+                when x.cancelled_at ~ '^\d{4}-' and pg_input_is_valid(x.cancelled_at, 'timestamptz')
+                    then x.cancelled_at::timestamptz
+                -- The topic is not signed: it alone cancels only with a body that no other topic has brought.
+                when e.type = 'orders/cancelled' and count(*) over (partition by e.content_hash) = 1
+                    then coalesce(e.occurred_at, e.received_at)
             end as cancelled_at,
             x.cancel_reason,
             jsonb_typeof(x.lines) = 'array' as has_lines
@@ -96,9 +101,9 @@ as $$
             (array_agg(r.payment_status order by r.age) filter (where r.payment_status is not null))[1]
                 as payment_status,
             not coalesce(bool_or(r.type = 'orders/create'), false) as placeholder,
-            min(r.cancelled_at) as cancelled_at,
-            (array_agg(r.cancel_reason order by r.cancelled_at, r.age)
-                filter (where r.cancelled_at is not null and r.cancel_reason is not null))[1] as cancel_reason,
+            (array_agg(r.cancelled_at order by r.age) filter (where r.cancelled_at is not null))[1] as cancelled_at,
+            (array_agg(r.cancel_reason order by r.age) filter (where r.cancel_reason is not null))[1]
+                as cancel_reason,
             (array_agg(r.id order by r.age) filter (where r.has_lines))[1] as lines_id
         from ranked r
     )

@@ -58,6 +58,8 @@ volatile
 set search_path = ''
 as $$
 declare
+    -- A first delivery was inserted as processed, at its first attempt.
+    v_attempts integer := p_event.attempts + case when p_event.processed_at is null then 1 else 0 end;
     v_data jsonb;
     v_sqlstate text;
     v_constraint text;
@@ -79,7 +81,7 @@ begin
     if v_error is not null then
         update public.event_store e set
             processed_at = null,
-            attempts = p_event.attempts + 1,
+            attempts = v_attempts,
             last_error = v_error
         where e.id = p_event.id;
         if p_enqueue_retry then
@@ -89,11 +91,11 @@ begin
             || jsonb_build_object('data', jsonb_build_object('event_id', p_event.id));
     end if;
 
-    -- A first delivery was inserted as processed, which holds if and only if this transaction commits.
+    -- That of a first delivery holds if and only if this transaction commits: no second version of the row.
     if p_event.processed_at is null then
         update public.event_store e set
             processed_at = now(),
-            attempts = p_event.attempts + 1,
+            attempts = v_attempts,
             last_error = null
         where e.id = p_event.id;
     end if;
@@ -164,7 +166,7 @@ begin
     values (
         'shopify', v_topic, v_store.key, v_gid, concat_ws('/', v_store.key, v_topic, v_delivery), p_content_hash,
         coalesce(
-            case when pg_input_is_valid(p_order ->> 'updated_at', 'timestamptz')
+            case when p_order ->> 'updated_at' ~ '^\d{4}-' and pg_input_is_valid(p_order ->> 'updated_at', 'timestamptz')
                 then (p_order ->> 'updated_at')::timestamptz end,
             p_triggered_at
         ),
