@@ -1,1 +1,66 @@
-//! Edge function queue-worker.
+//! `POST /functions/v1/queue-worker`: drains the work queue now and says what came of it.
+//!
+//! For the service role alone: cron triggers and the functions that wake it. What is due, who may take it and what a
+//! failure means is decided in Postgres and `ordak-core`; here effects are carried out.
+
+mod drain;
+mod lanes;
+mod push;
+mod queue;
+mod replay;
+
+use drain::Drain;
+use ordak_core::{
+    envelope::{Envelope, Failure, Fault, Rejection},
+    route,
+    settings::WorkerSettings,
+};
+use ordak_edge::{
+    answer::Answer,
+    isolate::{PerIsolate, Variables, getter},
+    rpc::Rpc,
+    serve::{Call, Function},
+};
+use std::rc::Rc;
+use worker::{Context, Env, Request, Response, event};
+
+thread_local! {
+    static SETUP: PerIsolate<Setup> = PerIsolate::default();
+}
+
+const FUNCTION: Function<Setup> = Function { name: "queue-worker", setup: &SETUP, prepare };
+
+struct Setup {
+    settings: WorkerSettings,
+    /// Kept because the tokens of stores are looked up by name when they are needed.
+    variables: Variables,
+    rpc: Rpc,
+}
+
+fn prepare(variables: &Variables) -> Result<Setup, Fault> {
+    let settings = WorkerSettings::read(&getter(variables))?;
+    let rpc = Rpc::new(&settings.database.supabase_url, settings.database.service_key.headers())?;
+    Ok(Setup { settings, variables: variables.clone(), rpc })
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+    FUNCTION.serve(request, env, context, work).await
+}
+
+async fn work(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
+    if route::rest_of(&call.request.path(), FUNCTION.name) != Some("") {
+        return Ok(Answer::not_found());
+    }
+    if call.method() != "POST" {
+        return Ok(Answer::method_not_allowed("POST"));
+    }
+    let (apikey, authorization) = (call.header("apikey"), call.header("authorization"));
+    if !setup.settings.database.service_key.is_presented(apikey.as_deref(), authorization.as_deref()) {
+        return Err(Rejection::unauthenticated("the service key is needed").into());
+    }
+    let run = Drain::new(&setup).run().await?;
+    let outcome = if run.claimed == 0 { "idle" } else { "drained" };
+    let answer = Answer::envelope(&Envelope::done(run.to_json()), outcome);
+    Ok(if run.dead > 0 { answer.worth_attention("gave_up") } else { answer })
+}

@@ -1,0 +1,65 @@
+//! `inventory_push`: stock levels go to Shopify.
+//!
+//! Carries requests and answers. Which items share a call, what it says and what the answer means is decided in
+//! `ordak-core`.
+
+use crate::Setup;
+use ordak_core::{
+    inventory_push::{Answer, Call},
+    settings::admin_token,
+    work::WorkResult,
+};
+use ordak_edge::{
+    clock,
+    isolate::getter,
+    upstream::{self, NoReply},
+};
+use std::time::Duration;
+
+/// Topic of these items.
+pub const TOPIC: &str = "inventory_push";
+
+/// How often the innocent rest of a refused call is sent again before it waits for the next drain.
+const ROUNDS: usize = 5;
+
+/// Makes a call, and again without the items for which it was refused; `limit` holds for each exchange.
+pub async fn push(setup: &Setup, call: Call, limit: impl Fn() -> Duration) -> Vec<WorkResult> {
+    let mut results = Vec::new();
+    let mut next = Some(call);
+    for _ in 0..ROUNDS {
+        let Some(call) = next.take() else { break };
+        match exchange(setup, &call, limit()).await {
+            Ok(reply) => {
+                let answer = Answer {
+                    status: reply.status,
+                    retry_after: reply.retry_after.as_deref(),
+                    body: &reply.body,
+                };
+                let verdict = call.classify(answer, clock::now_s());
+                results.extend(verdict.results);
+                next = verdict.again;
+            }
+            Err(error) => results.extend(call.no_answer(&error)),
+        }
+    }
+    if let Some(rest) = next {
+        results.extend(rest.no_answer("refused for other items too often"));
+    }
+    results
+}
+
+async fn exchange(setup: &Setup, call: &Call, limit: Duration) -> Result<upstream::Reply, String> {
+    let token =
+        admin_token(&getter(&setup.variables), &call.store).map_err(|fault| fault.detail().to_owned())?;
+    let url = setup.settings.graphql_url(&call.shop_domain).ok_or("the store has no usable shop domain")?;
+    let request = call.request();
+    let headers = [("x-shopify-access-token", token.expose())];
+    upstream::post_json(&url, &headers, &request.body, limit).await.map_err(|error| {
+        match error {
+            NoReply::TimedOut => "no answer in time",
+            NoReply::Broken => "the connection was refused or broke off",
+            NoReply::TooLong => "the answer is too long",
+        }
+        .to_owned()
+    })
+}
