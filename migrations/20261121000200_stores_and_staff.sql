@@ -97,10 +97,11 @@ create policy stores_select_staff on public.stores for select to authenticated
     using (key = any ((select private.readable_stores())::text[]));
 create policy stores_select_service on public.stores for select to service_role using (true);
 
+-- Who has left sees nothing, not even what they were.
 create policy staff_select_self on public.staff for select to authenticated
-    using (user_id = (select auth.uid()));
+    using (user_id = (select auth.uid()) and active);
 create policy staff_select_service on public.staff for select to service_role using (true);
 
 create policy staff_stores_select_self on public.staff_stores for select to authenticated
-    using (user_id = (select auth.uid()));
+    using (user_id = (select auth.uid()) and store = any ((select private.readable_stores())::text[]));
 create policy staff_stores_select_service on public.staff_stores for select to service_role using (true);

@@ -3,9 +3,9 @@
 //! Blocking, one statement after the other; errors keep the code that Postgres gave.
 
 use anyhow::{Context, Result};
-use sqlx::{Connection as _, Executor as _, PgConnection, Row as _, TypeInfo as _, ValueRef as _};
 use std::fmt;
 use tokio::runtime::Runtime;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 
 /// A row: every column as text, `None` for null.
 pub type Row = Vec<Option<String>>;
@@ -30,7 +30,7 @@ impl std::error::Error for SqlError {}
 /// One connection.
 pub struct Database {
     runtime: Runtime,
-    connection: PgConnection,
+    client: Client,
 }
 
 impl Database {
@@ -40,8 +40,11 @@ impl Database {
     /// When the database cannot be reached.
     pub fn connect(url: &str) -> Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let connection = runtime.block_on(PgConnection::connect(url)).context("connect to the database")?;
-        Ok(Self { runtime, connection })
+        let (client, connection) =
+            runtime.block_on(tokio_postgres::connect(url, NoTls)).context("connect to the database")?;
+        // It lives on this runtime, and moves whenever a query is waited for.
+        runtime.spawn(connection);
+        Ok(Self { runtime, client })
     }
 
     /// Runs statements separated by semicolons and returns the rows of all of them.
@@ -49,13 +52,16 @@ impl Database {
     /// # Errors
     /// When one of them is refused.
     pub fn rows(&mut self, sql: &str) -> std::result::Result<Vec<Row>, SqlError> {
-        let query = sqlx::raw_sql(sqlx::AssertSqlSafe(sql.to_owned()));
-        let rows = self.runtime.block_on(self.connection.fetch_all(query)).map_err(sql_error)?;
-        rows.iter()
-            .map(|row| {
-                (0..row.len()).map(|column| text(row, column)).collect::<std::result::Result<Row, SqlError>>()
-            })
-            .collect()
+        // The simple protocol: several statements at once, every value as text.
+        let messages =
+            self.runtime.block_on(self.client.simple_query(sql)).map_err(|error| sql_error(&error))?;
+        let rows = messages.iter().filter_map(|message| match message {
+            SimpleQueryMessage::Row(row) => Some(row),
+            _ => None,
+        });
+        Ok(rows
+            .map(|row| (0..row.len()).map(|column| row.get(column).map(str::to_owned)).collect())
+            .collect())
     }
 
     /// Runs statements for their effect.
@@ -98,22 +104,11 @@ pub fn quote(text: &str) -> String {
     format!("'{}'", text.replace('\'', "''"))
 }
 
-fn text(row: &sqlx::postgres::PgRow, column: usize) -> std::result::Result<Option<String>, SqlError> {
-    let value = row.try_get_raw(column).map_err(sql_error)?;
-    if value.is_null() {
-        return Ok(None);
+fn sql_error(error: &tokio_postgres::Error) -> SqlError {
+    match error.as_db_error() {
+        Some(refusal) => {
+            SqlError { code: refusal.code().code().to_owned(), message: refusal.message().to_owned() }
+        }
+        None => SqlError { code: "-----".to_owned(), message: error.to_string() },
     }
-    // Statements go out by the simple protocol, which answers in text whatever the type.
-    let kind = value.type_info().name().to_owned();
-    value.as_str().map(|text| Some(text.to_owned())).map_err(|error| SqlError {
-        code: "-----".to_owned(),
-        message: format!("column {column} of type {kind}: {error}"),
-    })
-}
-
-fn sql_error(error: sqlx::Error) -> SqlError {
-    let code =
-        error.as_database_error().and_then(|e| e.code()).map_or("-----".to_owned(), |code| code.into_owned());
-    let message = error.as_database_error().map_or_else(|| error.to_string(), |e| e.message().to_owned());
-    SqlError { code, message }
 }

@@ -95,6 +95,25 @@ pub fn tables(database: &mut Database) -> Result<Vec<String>> {
     )?)
 }
 
+/// The partitions among them, with the store that each belongs to.
+///
+/// # Errors
+/// When the database does not answer.
+pub fn partitions(database: &mut Database) -> Result<Vec<(String, String)>> {
+    let rows = database.rows(
+        "select c.relname, substring(pg_get_expr(c.relpartbound, c.oid) from '\\(''(.*)''\\)')
+         from pg_catalog.pg_class c where relnamespace = 'public'::regnamespace and relispartition and relkind = 'r'
+         order by 1",
+    )?;
+    Ok(rows
+        .into_iter()
+        .map(|row| {
+            let mut cells = row.into_iter().map(Option::unwrap_or_default);
+            (cells.next().unwrap_or_default(), cells.next().unwrap_or_default())
+        })
+        .collect())
+}
+
 impl Rpc {
     /// Arguments that the REST server can resolve the function by: every required one, of its type.
     #[must_use]
