@@ -5,12 +5,16 @@
 //! Nothing in this crate may panic on anything that came from outside.
 
 pub mod action;
+pub mod calendar;
 pub mod content;
+pub mod decimal;
 pub mod document;
 pub mod envelope;
+pub mod field;
 pub mod health;
 pub mod inventory_push;
 pub mod normalize;
+pub mod retry_after;
 pub mod route;
 pub mod sanitize;
 pub mod secret;
@@ -20,3 +24,6 @@ pub mod signature;
 pub mod token;
 pub mod topic;
 pub mod work;
+
+#[cfg(test)]
+mod fixtures;

@@ -1,79 +1,160 @@
-//! Pushing stock levels to Shopify: what to send, and what the answer means.
+//! Pushing stock levels to Shopify: what to send for a batch of claimed items, and what the answer means for each.
+//!
+//! The worker sends the *current* level of every SKU that waits, so ten holds on one SKU cost one write upstream. Knows
+//! no HTTP client: a [`Call`] is turned into a [`Request`], someone sends it, and the [`Answer`] is judged.
 
-use crate::work::{WorkItem, WorkResult};
+mod answer;
+mod request;
+
+pub use answer::{Answer, Verdict};
+pub use request::Request;
+
+use crate::work::{WorkFailure, WorkItem, WorkResult};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Quantities that one call takes.
+pub const MOST_QUANTITIES: usize = 250;
+/// The topic of the items.
+pub const TOPIC: &str = "inventory_push";
 
 /// What is to be done about a batch of claimed items.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Plan {
     /// Calls to make, each to one store.
     pub calls: Vec<Call>,
-    /// Items that cannot be pushed.
+    /// Items that cannot be pushed, with the reason: to be reported as they are.
     pub refused: Vec<WorkResult>,
 }
 
-/// One call.
+/// One call: levels of one store.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// The store.
     pub store: String,
     /// Its Shopify domain.
     pub shop_domain: String,
+    /// At most [`MOST_QUANTITIES`], sorted by inventory item and location, each pair once.
+    pub quantities: Vec<Quantity>,
 }
 
-/// The request of a call.
+/// The level of one SKU, and the items that wait for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Request {
-    /// JSON body.
-    pub body: String,
-    /// The idempotency key in it.
-    pub idempotency_key: String,
+pub struct Quantity {
+    /// The SKU, for messages.
+    pub sku: String,
+    /// Shopify's inventory item.
+    pub inventory_item_gid: String,
+    /// Shopify's location.
+    pub location_gid: String,
+    /// Available to sell; never negative.
+    pub available: i32,
+    /// What Shopify is known to hold, when somebody knows: then the write compares and swaps.
+    pub change_from: Option<i32>,
+    /// The claimed items that this level settles.
+    pub claims: Vec<Claim>,
 }
 
-/// What came back.
-#[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
-    /// HTTP status.
-    pub status: u16,
-    /// The `Retry-After` header.
-    pub retry_after: Option<&'a str>,
-    /// The body.
-    pub body: &'a [u8],
+/// A claimed item, as far as reporting needs it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Claim {
+    /// The item.
+    pub id: i64,
+    /// The fence it was claimed with.
+    pub fence: i64,
 }
 
-/// What became of a call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Verdict {
-    /// Results to report.
-    pub results: Vec<WorkResult>,
-    /// The rest of the call, to be sent at once: the innocent items of a call that was refused for others.
-    pub again: Option<Call>,
+/// What the database read for the item when it was claimed.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Context {
+    sku: Option<String>,
+    ats: Option<i64>,
+    inventory_item_gid: Option<String>,
+    location_gid: Option<String>,
+    change_from: Option<i32>,
 }
 
-/// Plans the calls for claimed `inventory_push` items.
+/// Plans the calls for claimed items: one group a store, one quantity an inventory item and location, the rest refused
+/// for good. The same items make the same calls, whatever order they come in.
 #[must_use]
 pub fn plan(items: &[WorkItem]) -> Plan {
-    let _ = items;
-    Plan::default()
+    let mut plan = Plan::default();
+    let mut stores: BTreeMap<(&str, &str), BTreeMap<(String, String), Quantity>> = BTreeMap::new();
+    let mut sorted: Vec<&WorkItem> = items.iter().collect();
+    sorted.sort_by_key(|item| item.id);
+    for item in sorted {
+        let claim = Claim { id: item.id, fence: item.fence };
+        match (quantity_of(item, claim), item.shop_domain.as_deref()) {
+            (Ok(wanted), Some(domain)) if !domain.is_empty() => {
+                let store = stores.entry((&item.store, domain)).or_default();
+                let target = (wanted.inventory_item_gid.clone(), wanted.location_gid.clone());
+                match store.get_mut(&target) {
+                    Some(quantity) => {
+                        quantity.claims.push(claim);
+                        // All were read at one time; should they differ all the same, the youngest item is right.
+                        quantity.available = wanted.available;
+                        quantity.change_from = wanted.change_from;
+                    }
+                    None => {
+                        store.insert(target, wanted);
+                    }
+                }
+            }
+            (Err(failure), _) => plan.refused.push(WorkResult::failed(claim.id, claim.fence, &failure)),
+            (Ok(_), _) => {
+                let failure = WorkFailure::permanent(format!("store {} has no shop domain", item.store));
+                plan.refused.push(WorkResult::failed(claim.id, claim.fence, &failure));
+            }
+        }
+    }
+    for ((store, shop_domain), quantities) in stores {
+        let quantities: Vec<Quantity> = quantities.into_values().collect();
+        plan.calls.extend(quantities.chunks(MOST_QUANTITIES).map(|chunk| Call {
+            store: store.to_owned(),
+            shop_domain: shop_domain.to_owned(),
+            quantities: chunk.to_vec(),
+        }));
+    }
+    plan
+}
+
+fn quantity_of(item: &WorkItem, claim: Claim) -> Result<Quantity, WorkFailure> {
+    if item.topic != TOPIC {
+        return Err(WorkFailure::permanent(format!("topic {} is not {TOPIC}", item.topic)));
+    }
+    let context = Option::<Context>::deserialize(&item.context).ok().flatten().unwrap_or_default();
+    let asked = item.payload.get("sku").and_then(serde_json::Value::as_str);
+    let sku = context.sku.or_else(|| asked.map(str::to_owned)).unwrap_or_else(|| "(none)".into());
+    let Some(ats) = context.ats else {
+        return Err(WorkFailure::permanent(format!("SKU {sku} is not in stock keeping")));
+    };
+    let gid = |gid: Option<String>, kind: &str| {
+        gid.filter(|gid| gid.strip_prefix("gid://shopify/").is_some_and(|gid| gid.starts_with(kind)))
+            .ok_or_else(|| WorkFailure::permanent(format!("SKU {sku} is mapped to no Shopify {kind}")))
+    };
+    Ok(Quantity {
+        inventory_item_gid: gid(context.inventory_item_gid, "InventoryItem/")?,
+        location_gid: gid(context.location_gid, "Location/")?,
+        sku: sku.clone(),
+        available: i32::try_from(ats.max(0)).unwrap_or(i32::MAX),
+        change_from: context.change_from,
+        claims: vec![claim],
+    })
 }
 
 impl Call {
-    /// The request.
-    #[must_use]
-    pub fn request(&self) -> Request {
-        Request { body: String::new(), idempotency_key: String::new() }
+    /// All items that the call settles.
+    pub fn claims(&self) -> impl Iterator<Item = Claim> + '_ {
+        self.quantities.iter().flat_map(|quantity| quantity.claims.iter().copied())
     }
 
-    /// Judges the answer; `now` is in seconds since 1970.
+    /// The same result for every item: no answer came, or none could be asked for.
     #[must_use]
-    pub fn classify(&self, answer: Answer<'_>, now: i64) -> Verdict {
-        let _ = (answer, now);
-        Verdict::default()
-    }
-
-    /// No answer came: connection refused, reset, timeout.
-    #[must_use]
-    pub fn no_answer(&self, error: &str) -> Vec<WorkResult> {
-        let _ = error;
-        Vec::new()
+    pub fn failed(&self, failure: &WorkFailure) -> Vec<WorkResult> {
+        self.claims().map(|claim| WorkResult::failed(claim.id, claim.fence, failure)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

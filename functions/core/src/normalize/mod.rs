@@ -1,36 +1,76 @@
 //! What a Shopify order becomes.
+//!
+//! Raw bytes in, [`Normalized`] out: whatever a real shop sends (numbers as texts, nulls, missing parties, drafts,
+//! point of sale, other currencies) either becomes an order with its absent fields absent, or is refused as a dead
+//! letter; nothing panics. Knows no store: which prefix an order id gets, whether the store has a kitchen and in which
+//! time zone its days are, the database adds.
 
+mod due_date;
+mod lines;
+mod money;
+mod order;
+mod product;
+mod settings;
+mod text;
+
+pub use settings::NormalizeSettings;
+
+use crate::document::{self, DocumentError};
+use crate::field::Field;
 use crate::topic::Topic;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use serde::ser::{SerializeMap, Serializer};
+use std::fmt;
 
-/// Why a body is not an order; each means a dead letter.
+/// Why a body is not an order. Each means a dead letter: sending it again cannot help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NormalizeError {
     /// Not JSON, or not UTF-8.
     NotJson,
-    /// JSON, but not an order.
+    /// JSON, but not what the topic promises.
     NotAnOrder,
-    /// Nested too deep.
+    /// Nested deeper than [`document::DEEPEST`].
     TooDeep,
-    /// JSON that a `jsonb` column refuses.
+    /// JSON that a `jsonb` column refuses: a NUL character, half a surrogate pair, a number out of range.
     Unstorable,
-    /// More lines than any order has.
+    /// More lines than [`lines::MOST`].
     TooManyLines,
 }
 
-/// Names of attributes and tags; per store, with defaults.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NormalizeSettings {}
+impl NormalizeError {
+    /// The reason, as the dead letter carries it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::NotJson => "NOT_JSON",
+            Self::NotAnOrder => "NOT_AN_ORDER",
+            Self::TooDeep => "TOO_DEEP",
+            Self::Unstorable => "UNSTORABLE",
+            Self::TooManyLines => "TOO_MANY_LINES",
+        }
+    }
+}
 
-impl Default for NormalizeSettings {
-    fn default() -> Self {
-        Self {}
+impl fmt::Display for NormalizeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl std::error::Error for NormalizeError {}
+
+impl From<DocumentError> for NormalizeError {
+    fn from(error: DocumentError) -> Self {
+        match error {
+            DocumentError::NotJson => Self::NotJson,
+            DocumentError::TooDeep => Self::TooDeep,
+            DocumentError::Unstorable => Self::Unstorable,
+        }
     }
 }
 
 /// What a body says about an order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Normalized {
     /// The whole state of it (`"snapshot": true`).
@@ -41,83 +81,104 @@ pub enum Normalized {
     Nothing,
 }
 
+impl Normalized {
+    /// The order that the event is about.
+    #[must_use]
+    pub fn gid(&self) -> Option<&str> {
+        match self {
+            Self::Order(order) => Some(&order.gid),
+            Self::Reference(reference) => Some(&reference.gid),
+            Self::Nothing => None,
+        }
+    }
+}
+
 /// Which order an event is about.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct OrderReference {
     /// `gid://shopify/Order/<id>`
     pub gid: String,
-    /// The numeric id as text.
+    /// The numeric id as text; it fits a `bigint`.
     pub shopify_id: String,
     /// Always false.
     pub snapshot: bool,
 }
 
-/// The state of an order.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+/// The state of an order. What is absent is `null`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NormalizedOrder {
     /// `gid://shopify/Order/<id>`
     pub gid: String,
-    /// The numeric id as text.
+    /// The numeric id as text; it fits a `bigint`.
     pub shopify_id: String,
     /// Always true.
     pub snapshot: bool,
-    /// Number on the label.
+    /// The number that people see; letters, digits, `-` and `_` only.
     pub order_number: Option<String>,
-    /// RFC 3339, UTC.
+    /// When this state was reached: RFC 3339 in UTC.
     pub updated_at: Option<String>,
-    /// See [`Topic::rank`].
+    /// Rank of the topic among equally new snapshots, see [`Topic::rank`].
     pub topic_rank: u8,
     /// Who it is for.
     pub customer_name: Option<String>,
-    /// What is made.
+    /// What is made: title of the primary line.
     pub product_title: Option<String>,
-    /// Flavours, joined `, `.
+    /// Flavours of the primary line, joined `, `.
     pub flavour: Option<String>,
-    /// Size.
+    /// Size of the primary line.
     pub size: Option<String>,
-    /// Note and delivery instructions, joined ` • `.
+    /// Order note and delivery instructions, joined ` • `.
     pub notes: Option<String>,
-    /// `YYYY-MM-DD`
+    /// `YYYY-MM-DD`, a day of the store.
     pub due_date: Option<String>,
     /// `pickup` or `delivery`.
     pub delivery_method: Option<&'static str>,
-    /// ISO 4217.
+    /// ISO 4217 code of `total_amount`.
     pub currency: Option<String>,
-    /// Decimal text, in units of `currency`.
+    /// Exact decimal text.
     pub total_amount: Option<String>,
-    /// Financial status.
+    /// Shopify's financial status.
     pub payment_status: Option<String>,
-    /// RFC 3339, UTC.
+    /// RFC 3339 in UTC.
     pub cancelled_at: Option<String>,
-    /// Reason.
+    /// Why it was cancelled.
     pub cancel_reason: Option<String>,
-    /// Which of the fields that the kitchen needs are absent.
+    /// Which of `customer_name`, `product_title`, `due_date`, `flavour` could not be found.
     pub missing_fields: Vec<&'static str>,
-    /// The lines.
+    /// Every line, gift cards and removed ones included.
     pub lines: Vec<NormalizedLine>,
 }
 
 /// One line of an order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct NormalizedLine {
-    /// Shopify's id, or `n:<index>`.
+    /// Shopify's id, `n:<position>` when it gave none, `<id>:<position>` when it gave the same twice.
     pub line_id: String,
     /// Index in the order, from 0.
     pub position: usize,
-    /// SKU.
+    /// SKU; never empty.
     pub sku: Option<String>,
-    /// Title.
+    /// Title of the product.
     pub title: Option<String>,
-    /// Variant.
+    /// Title of the variant.
     pub variant_title: Option<String>,
-    /// What the line wants now.
+    /// What the line wants now: after edits, removals and refunds.
     pub quantity: i32,
-    /// Unit price, decimal text.
+    /// Unit price, exact decimal text, in the currency of the order.
     pub price: Option<String>,
     /// Whether it is a gift card.
     pub gift_card: bool,
-    /// Properties.
-    pub properties: BTreeMap<String, String>,
+    /// Properties in the order in which they came. Serializes as an object.
+    #[serde(serialize_with = "as_object")]
+    pub properties: Vec<(String, String)>,
+}
+
+fn as_object<S: Serializer>(properties: &[(String, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut object = serializer.serialize_map(Some(properties.len()))?;
+    for (name, value) in properties {
+        object.serialize_entry(name, value)?;
+    }
+    object.end()
 }
 
 /// Reads a delivery.
@@ -129,6 +190,27 @@ pub fn normalize(
     body: &[u8],
     settings: &NormalizeSettings,
 ) -> Result<Normalized, NormalizeError> {
-    let _ = (topic, body, settings);
-    Ok(Normalized::Nothing)
+    let root = Field::document(document::check(body)?);
+    if !root.is_object() {
+        return Err(NormalizeError::NotAnOrder);
+    }
+    let reference = match topic {
+        Topic::RefundsCreate => root.get("order_id"),
+        Topic::OrdersEdited => root.get("order_edit").and_then(|edit| edit.get("order_id")),
+        _ => None,
+    };
+    if let Some(id) = reference.and_then(Field::id) {
+        let gid = order::gid(&id);
+        return Ok(Normalized::Reference(OrderReference { gid, shopify_id: id, snapshot: false }));
+    }
+    match topic.rank() {
+        Some(rank) => {
+            order::read(topic, rank, root, settings).map(|order| Normalized::Order(Box::new(order)))
+        }
+        None if *topic == Topic::RefundsCreate => Err(NormalizeError::NotAnOrder),
+        None => Ok(Normalized::Nothing),
+    }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,274 @@
+//! Lenient reading of one JSON value.
+//!
+//! Senders put numbers in texts and texts in numbers, nulls anywhere, objects where a text belongs. A [`Field`] is a
+//! piece of the received text itself: ids and amounts are read from their own digits, never through a float, and what
+//! nobody asks for is skipped without being built. Expects text that [`crate::document::check`] has passed; on any
+//! other it finds nothing. Knows nothing of orders.
+
+use crate::decimal::Decimal;
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+use std::fmt;
+
+/// One JSON value, as received.
+#[derive(Clone, Copy, Debug)]
+pub struct Field<'a>(&'a str);
+
+impl<'a> Field<'a> {
+    /// The value that a whole document is.
+    #[must_use]
+    pub fn document(text: &'a str) -> Self {
+        Self(text.trim())
+    }
+
+    fn first(self) -> u8 {
+        self.0.bytes().next().unwrap_or(b'n')
+    }
+
+    /// Whether it is `null`.
+    #[must_use]
+    pub fn is_null(self) -> bool {
+        self.first() == b'n'
+    }
+
+    /// Whether it is an object.
+    #[must_use]
+    pub fn is_object(self) -> bool {
+        self.first() == b'{'
+    }
+
+    /// The members of an object by name, in one pass. Absent and `null` are both `None`; of a repeated member the last
+    /// counts, as it does for `jsonb`.
+    #[must_use]
+    pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Field<'a>>; N] {
+        let mut found = [None; N];
+        self.entries(&mut |name, value| {
+            for (slot, wanted) in found.iter_mut().zip(names) {
+                if wanted == name {
+                    *slot = Some(value).filter(|value| !value.is_null());
+                }
+            }
+            true
+        });
+        found
+    }
+
+    /// One member of an object.
+    #[must_use]
+    pub fn get(self, name: &str) -> Option<Field<'a>> {
+        let [member] = self.pick([name]);
+        member
+    }
+
+    /// Every member of an object, in order, until the visitor says false.
+    pub fn entries(self, visit: &mut dyn FnMut(&str, Field<'a>) -> bool) {
+        if self.is_object() {
+            let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(Entries(visit));
+        }
+    }
+
+    /// Every element of a list, in order, until the visitor says false. Anything but a list has none.
+    pub fn elements(self, visit: &mut dyn FnMut(Field<'a>) -> bool) {
+        if self.first() == b'[' {
+            let _ = serde_json::Deserializer::from_str(self.0).deserialize_seq(Elements(visit));
+        }
+    }
+
+    /// A text; numbers and booleans as they are written. Objects, lists and `null` are no text.
+    #[must_use]
+    pub fn text(self) -> Option<String> {
+        match self.first() {
+            b'"' => serde_json::from_str(self.0).ok(),
+            b'-' | b'0'..=b'9' | b't' | b'f' => Some(self.0.to_owned()),
+            _ => None,
+        }
+    }
+
+    /// A number, or a text that is one.
+    #[must_use]
+    pub fn decimal(self) -> Option<Decimal> {
+        Decimal::parse(&self.text()?)
+    }
+
+    /// A positive whole number as its digits, a `.0` behind it forgiven; an exponent is not, because whoever wrote one
+    /// has rounded.
+    #[must_use]
+    pub fn id(self) -> Option<String> {
+        let text = self.text()?;
+        let text = text.trim();
+        let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+        let plain = !whole.is_empty()
+            && whole.bytes().all(|b| b.is_ascii_digit())
+            && fraction.bytes().all(|b| b == b'0');
+        let digits = whole.trim_start_matches('0');
+        (plain && digits.parse::<i64>().is_ok()).then(|| digits.to_owned())
+    }
+
+    /// `true`, and what people write for it.
+    #[must_use]
+    pub fn is_true(self) -> bool {
+        self.text()
+            .is_some_and(|text| matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "1" | "yes"))
+    }
+}
+
+struct Name<'v>(&'v mut String);
+
+impl<'de> DeserializeSeed<'de> for Name<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl Visitor<'_> for Name<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a name")
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<(), E> {
+        self.0.clear();
+        self.0.push_str(name);
+        Ok(())
+    }
+}
+
+struct Entries<'v, 'de>(&'v mut dyn FnMut(&str, Field<'de>) -> bool);
+
+impl<'de> Visitor<'de> for Entries<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        let mut name = String::new();
+        let mut wanted = true;
+        while map.next_key_seed(Name(&mut name))?.is_some() {
+            if wanted {
+                let value: &RawValue = map.next_value()?;
+                wanted = (self.0)(&name, Field::document(value.get()));
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+struct Elements<'v, 'de>(&'v mut dyn FnMut(Field<'de>) -> bool);
+
+impl<'de> Visitor<'de> for Elements<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        let mut wanted = true;
+        while wanted {
+            let Some(value) = seq.next_element::<&RawValue>()? else { return Ok(()) };
+            wanted = (self.0)(Field::document(value.get()));
+        }
+        while seq.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(json: &str) -> Option<String> {
+        Field::document(json).text()
+    }
+
+    #[test]
+    fn reads_texts_numbers_and_booleans_as_text() {
+        assert_eq!(text(r#" "a\u00e9\n\"" "#).as_deref(), Some("aé\n\""));
+        assert_eq!(text("820982911946154508").as_deref(), Some("820982911946154508"));
+        assert_eq!(text("-1.50").as_deref(), Some("-1.50"));
+        assert_eq!(text("true").as_deref(), Some("true"));
+        for json in ["null", "{}", "[]", r#"{"a":"b"}"#, "", "x"] {
+            assert_eq!(text(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn picks_members_in_one_pass() {
+        let object = Field::document(r#" { "b": null, "a" : [1, {"a": 2}] , "c":{"a":3}, "\u0064": "x" } "#);
+        let [a, b, c, d, e] = object.pick(["a", "b", "c", "d", "e"]);
+        assert!(b.is_none() && e.is_none());
+        assert_eq!(d.unwrap().text().as_deref(), Some("x"));
+        assert_eq!(c.unwrap().get("a").unwrap().text().as_deref(), Some("3"));
+        let mut seen = 0;
+        a.unwrap().elements(&mut |_| {
+            seen += 1;
+            true
+        });
+        assert_eq!(seen, 2);
+    }
+
+    #[test]
+    fn of_a_repeated_member_the_last_counts() {
+        assert_eq!(Field::document(r#"{"a":1,"a":2}"#).get("a").unwrap().text().as_deref(), Some("2"));
+        assert!(Field::document(r#"{"a":1,"a":null}"#).get("a").is_none());
+    }
+
+    #[test]
+    fn finds_nothing_in_the_wrong_kind() {
+        for json in ["1", "\"a\"", "[]", "null", "[{\"a\":1}]", "{"] {
+            assert!(Field::document(json).get("a").is_none(), "{json}");
+        }
+        Field::document("{\"0\":1}").elements(&mut |_| panic!("an object has no elements"));
+    }
+
+    #[test]
+    fn stops_when_told() {
+        let mut seen = 0;
+        Field::document("[1,2,3,4]").elements(&mut |_| {
+            seen += 1;
+            seen < 2
+        });
+        assert_eq!(seen, 2);
+    }
+
+    #[test]
+    fn an_id_is_positive_and_exact() {
+        let id = |json: &str| Field::document(json).id();
+        assert_eq!(id("820982911946154508").as_deref(), Some("820982911946154508"));
+        assert_eq!(id("\"0042\"").as_deref(), Some("42"));
+        assert_eq!(id("5.0").as_deref(), Some("5"));
+        assert_eq!(id("9223372036854775807").as_deref(), Some("9223372036854775807"));
+        for json in [
+            "0",
+            "-1",
+            "9223372036854775808",
+            "1e18",
+            "8.2e17",
+            "1.5",
+            "\"\"",
+            "\"1x\"",
+            "null",
+            "[1]",
+            "true",
+        ] {
+            assert_eq!(id(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn truth_has_few_names() {
+        for json in ["true", "\"true\"", "1", "\"1\"", "\"Yes\""] {
+            assert!(Field::document(json).is_true(), "{json}");
+        }
+        for json in ["false", "0", "null", "\"no\"", "{}", "2"] {
+            assert!(!Field::document(json).is_true(), "{json}");
+        }
+    }
+}
