@@ -2,10 +2,13 @@
 
 create function private.release_expired_work(p_topics text[])
 returns integer
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+    v_released integer;
+begin
     with expired as materialized (
         select w.id
         from public.work_queue w
@@ -36,7 +39,10 @@ as $$
         where r.status = 'dead'
         on conflict (source, external_id) do nothing
     )
-    select count(*)::integer from released;
+    select count(*) into v_released from released;
+
+    return v_released;
+end;
 $$;
 revoke execute on function private.release_expired_work(text[]) from public, anon;
 comment on function private.release_expired_work(text[]) is

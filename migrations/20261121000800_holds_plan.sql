@@ -10,7 +10,7 @@ create type private.order_line as (
     title text,
     variant_title text,
     quantity integer,
-    price numeric(16, 3),
+    price numeric,
     gift_card boolean,
     properties jsonb
 );
@@ -32,11 +32,13 @@ comment on type private.line_hold is
 
 create function private.read_lines(p_lines jsonb)
 returns setof private.order_line
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
+begin
     -- Nothing here can raise, whatever the payload holds: one bad value must not poison its order for ever.
+    return query
     select
         case when l.repeat = 1 then l.line_id else l.line_id || '#' || l.repeat end,
         l.line_position,
@@ -77,6 +79,7 @@ as $$
         ) r
     ) l
     order by l.line_position, l.ordinal;
+end;
 $$;
 revoke execute on function private.read_lines(jsonb) from public, anon;
 comment on function private.read_lines(jsonb) is
@@ -191,10 +194,11 @@ comment on function private.plan_holds(text, text, private.order_line[], boolean
 
 create function private.enqueue_pushes(p_store text, p_cause text, p_skus text[], p_deltas integer[])
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
+begin
     -- The key says which movement caused the push: the same movement again is one row, a later one another.
     insert into public.work_queue (topic, store, payload, dedupe_key, max_retries)
     select
@@ -204,6 +208,7 @@ as $$
     join public.queue_topics t on t.topic = 'inventory_push'
     order by m.sku
     on conflict (topic, dedupe_key) do nothing;
+end;
 $$;
 revoke execute on function private.enqueue_pushes(text, text, text[], integer[]) from public, anon;
 comment on function private.enqueue_pushes(text, text, text[], integer[]) is

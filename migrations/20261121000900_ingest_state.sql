@@ -26,11 +26,15 @@ comment on type private.order_state is 'What the events of an order say. The kit
 
 create function private.derive_order(p_store text, p_gid text)
 returns private.order_state
-language sql
+language plpgsql
 stable
 set search_path = ''
 set timezone = 'UTC'
 as $$
+-- Not a plain SQL function: that would be planned anew at every call, at ten times the cost of running it.
+declare
+    v_state private.order_state;
+begin
     -- Casts are guarded: a value that cannot be read counts as absent, for a snapshot that raised here would
     -- raise for every later event of its order too. Texts that reach an index are cut to what an index can hold.
     with snapshots as (
@@ -118,8 +122,12 @@ as $$
         ], null),
         f.currency, f.total_amount, f.payment_status, f.placeholder, f.cancelled_at, f.cancel_reason,
         (select e.normalized -> 'lines' from public.event_store e where e.id = f.lines_id)
+    into v_state
     from folded f
     join public.stores s on s.key = p_store;
+
+    return v_state;
+end;
 $$;
 revoke execute on function private.derive_order(text, text) from public, anon;
 comment on function private.derive_order(text, text) is

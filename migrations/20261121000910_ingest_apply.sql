@@ -29,7 +29,7 @@ declare
     v_released text[];
 begin
     -- Statements of their own, after the order's lock: they see the events of whoever held it before.
-    select * into v_state from private.derive_order(p_store.key, p_gid);
+    v_state := private.derive_order(p_store.key, p_gid);
     v_lines := array(select n from private.read_lines(v_state.lines) n);
     -- A placeholder holds stock too: Shopify has sold it, and a push must not offer it again.
     v_holds := array(
@@ -96,10 +96,11 @@ create function private.write_order(
     p_allocation_status text
 )
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
+begin
     insert into public.orders as o (
         store, id, shopify_order_gid, shopify_order_id, shopify_order_number, customer_name, product_title, flavour,
         size, notes, due_date, delivery_method, missing_fields, currency, total_amount, payment_status,
@@ -147,6 +148,7 @@ as $$
         excluded.business_updated_at, excluded.placeholder, excluded.cancelled_at, excluded.cancel_reason,
         excluded.last_event_id, excluded.allocation_status, excluded.inventory_blocked
     );
+end;
 $$;
 revoke execute on function private.write_order(text, text, text, private.order_state, text) from public, anon;
 comment on function private.write_order(text, text, text, private.order_state, text) is
@@ -159,10 +161,11 @@ create function private.write_lines(
     p_holds private.line_hold[]
 )
 returns void
-language sql
+language plpgsql
 volatile
 set search_path = ''
 as $$
+begin
     -- A line that the winner does not have is deleted, not emptied: whether it was ever seen depends on arrival.
     delete from public.order_line_items l
     where l.store = p_store and l.order_id = p_order_id
@@ -195,6 +198,7 @@ as $$
         excluded."position", excluded.sku, excluded.title, excluded.variant_title, excluded.quantity, excluded.price,
         excluded.gift_card, excluded.properties, excluded.held_quantity, excluded.short_quantity
     );
+end;
 $$;
 revoke execute on function private.write_lines(text, text, private.order_line[], private.line_hold[]) from public, anon;
 comment on function private.write_lines(text, text, private.order_line[], private.line_hold[]) is

@@ -82,7 +82,7 @@ begin
         return private.fail('NOT_FOUND', 'no such order');
     end if;
 
-    select * into v_state from private.derive_order(p_store, v_gid);
+    v_state := private.derive_order(p_store, v_gid);
 
     with live as (
         select
