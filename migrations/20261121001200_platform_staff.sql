@@ -128,3 +128,40 @@ revoke execute on function public.set_staff_active(uuid, boolean) from public, a
 grant execute on function public.set_staff_active(uuid, boolean) to authenticated, service_role;
 comment on function public.set_staff_active(uuid, boolean) is
     'Switches a member of staff on or off; an inactive one can do nothing from the next request on. Callable by an Admin and service_role. Codes: BAD_INPUT, NOT_FOUND, PERMISSION_DENIED, CONFLICT (last Admin).';
+
+create function public.get_staff(p_store text)
+returns jsonb
+language plpgsql
+stable
+security definer
+set search_path = ''
+as $$
+-- definer because: row security shows everybody only their own row; whoever assigns orders needs the others.
+declare
+    v_refusal jsonb := private.refuse_store(p_store);
+    v_staff jsonb;
+begin
+    if v_refusal is not null then
+        return v_refusal;
+    elsif not p_store = any (private.acting_stores(null, 'Supervisor')) then
+        return private.fail('PERMISSION_DENIED', 'the list of staff needs the role Supervisor');
+    end if;
+
+    select coalesce(
+        jsonb_agg(
+            jsonb_build_object('user_id', st.user_id, 'name', st.name, 'role', st.role, 'active', st.active)
+            order by st.name, st.user_id
+        ),
+        '[]'
+    )
+    into v_staff
+    from public.staff st
+    where st.role = 'Admin'
+        or exists (select 1 from public.staff_stores ss where ss.user_id = st.user_id and ss.store = p_store);
+    return private.ok(jsonb_build_object('staff', v_staff));
+end;
+$$;
+revoke execute on function public.get_staff(text) from public, anon;
+grant execute on function public.get_staff(text) to authenticated, service_role;
+comment on function public.get_staff(text) is
+    'Who works for a store, Admins included, former members too. Callable by Supervisors of the store and service_role. Codes: BAD_INPUT, NOT_FOUND, PERMISSION_DENIED.';

@@ -1,6 +1,6 @@
 -- The state of the queue for the health answer.
 
-create index work_queue_dead_idx on public.work_queue (id) where status = 'dead';
+create index work_queue_dead_idx on public.work_queue (id) where status = 'dead' and discarded_at is null;
 
 create function public.get_health()
 returns jsonb
@@ -41,7 +41,10 @@ as $$
             'oldest_pending_s', (
                 select coalesce(floor(extract(epoch from now() - due.since)), 0)::bigint from due
             ),
-            'dead', (select count(*) from public.work_queue w where w.status = 'dead'),
+            -- What a supervisor discarded needs nobody's attention any more.
+            'dead', (
+                select count(*) from public.work_queue w where w.status = 'dead' and w.discarded_at is null
+            ),
             'items_per_min', (select round(recent.handled / 5.0, 1) from recent),
             'error_rate', (
                 select case when recent.handled = 0 then 0

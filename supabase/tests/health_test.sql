@@ -15,6 +15,8 @@ select is(
 );
 
 reset role;
+insert into public.work_queue (topic, store, dedupe_key, status, discarded_at) values
+    ('email', 'bannos', 'h0', 'dead', now());
 insert into public.work_queue (topic, store, dedupe_key, status, next_retry_at, lease_until) values
     ('email', 'bannos', 'h1', 'pending', now() - interval '60 seconds', null),
     ('email', 'bannos', 'h2', 'error', now() + interval '1 hour', null),
@@ -28,7 +30,7 @@ insert into public.worker_runs (worker, started_at, finished_at, claimed, done, 
 
 set local role service_role;
 select is(public.get_health() #>> '{data,pending}', '3', 'what waits, due or not');
-select is(public.get_health() #>> '{data,dead}', '1', 'what gave up');
+select is(public.get_health() #>> '{data,dead}', '1', 'what gave up and was not discarded');
 select is(
     public.get_health() #>> '{data,oldest_pending_s}', '60', 'the oldest due item; a paused topic and a lease are no backlog'
 );

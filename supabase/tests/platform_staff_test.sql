@@ -1,6 +1,6 @@
 -- Staff are managed by Admins; a change counts from the next call.
 begin;
-select plan(24);
+select plan(29);
 
 insert into public.orders (store, id, shopify_order_gid, shopify_order_number) values
     ('bannos', 'bannos-907001', 'gid://shopify/Order/907001', '907001');
@@ -17,6 +17,19 @@ select is(
 );
 select throws_ok(
     'update public.staff set role = ''Admin''', '42501', null, 'the table itself is closed to him'
+);
+
+select is(
+    (select string_agg(s.value ->> 'name', ', ' order by s.ordinality)
+        from jsonb_array_elements(public.get_staff('bannos') #> '{data,staff}') with ordinality s),
+    'Ada Admin, Bea Baker, Fay Former, Sam Supervisor', 'he may see who works for his store'
+);
+select is(public.get_staff('flourlane') ->> 'code', 'NOT_FOUND', 'but not for another');
+select is(public.get_staff(null) ->> 'code', 'BAD_INPUT', 'and has to say for which');
+set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+select is(public.get_staff('bannos') ->> 'code', 'PERMISSION_DENIED', 'Staff does not see the list');
+select is(
+    (select count(*) from public.staff), 1::bigint, 'nor any row of the table but the own one'
 );
 
 set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
