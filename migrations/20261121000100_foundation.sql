@@ -9,6 +9,14 @@ grant usage on schema private to authenticated, service_role;
 -- Only without "in schema" does this change the built-in default for new functions.
 alter default privileges revoke execute on functions from public;
 
+-- Even with search_path = '' Postgres looks for types in the caller's temporary schema first: whoever may make a
+-- temporary domain named text, with a check of his own, runs that check as the owner of a definer function.
+do $$
+begin
+    execute format('revoke temporary on database %I from public', current_database());
+end;
+$$;
+
 create type public.staff_role as enum ('Staff', 'Supervisor', 'Admin');
 create type public.order_stage as enum ('Filling', 'Covering', 'Decorating', 'Packing', 'Complete');
 create type public.work_status as enum ('pending', 'processing', 'done', 'error', 'dead');
