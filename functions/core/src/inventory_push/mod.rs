@@ -64,6 +64,9 @@ pub struct Claim {
     pub fence: i64,
 }
 
+/// Levels of one store by inventory item and location.
+type Levels = BTreeMap<(String, String), Quantity>;
+
 /// What the database read for the item when it was claimed.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -80,7 +83,7 @@ struct Context {
 #[must_use]
 pub fn plan(items: &[WorkItem]) -> Plan {
     let mut plan = Plan::default();
-    let mut stores: BTreeMap<(&str, &str), BTreeMap<(String, String), Quantity>> = BTreeMap::new();
+    let mut stores: BTreeMap<(&str, &str), Levels> = BTreeMap::new();
     let mut sorted: Vec<&WorkItem> = items.iter().collect();
     sorted.sort_by_key(|item| item.id);
     for item in sorted {
@@ -131,7 +134,12 @@ fn quantity_of(item: &WorkItem, claim: Claim) -> Result<Quantity, WorkFailure> {
     };
     let gid = |gid: Option<String>, kind: &str| {
         gid.filter(|gid| gid.strip_prefix("gid://shopify/").is_some_and(|gid| gid.starts_with(kind)))
-            .ok_or_else(|| WorkFailure::permanent(format!("SKU {sku} is mapped to no Shopify {kind}")))
+            .ok_or_else(|| {
+                WorkFailure::permanent(format!(
+                    "SKU {sku} is mapped to no Shopify {}",
+                    kind.trim_end_matches('/')
+                ))
+            })
     };
     Ok(Quantity {
         inventory_item_gid: gid(context.inventory_item_gid, "InventoryItem/")?,

@@ -109,7 +109,7 @@ fn what_has_no_mapping_fails_for_good_and_the_rest_goes_on() {
     assert_eq!(plan.refused.iter().map(|result| result.id).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
     assert!(plan.refused.iter().all(|result| result.error_class == Some(ErrorClass::Permanent)));
     assert_eq!(plan.refused[0].error.as_deref(), Some("SKU ASKED is not in stock keeping"));
-    assert_eq!(plan.refused[3].error.as_deref(), Some("SKU SKU-1 is mapped to no Shopify InventoryItem/"));
+    assert_eq!(plan.refused[3].error.as_deref(), Some("SKU SKU-1 is mapped to no Shopify InventoryItem"));
     assert_eq!(plan.calls.len(), 1);
 }
 

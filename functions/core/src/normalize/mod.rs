@@ -213,4 +213,8 @@ pub fn normalize(
 }
 
 #[cfg(test)]
+mod field_rules;
+#[cfg(test)]
+mod robustness;
+#[cfg(test)]
 mod tests;

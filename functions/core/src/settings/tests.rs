@@ -1,0 +1,117 @@
+use super::*;
+use crate::envelope::Code;
+
+const SECRET: &str = "a-secret-of-at-least-thirty-two-characters";
+
+fn getter(pairs: &'static [(&'static str, &'static str)]) -> impl Fn(&str) -> Option<String> {
+    move |name| pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+}
+
+#[test]
+fn names_every_problem_at_once_and_no_value() {
+    let get = getter(&[
+        ("SUPABASE_URL", "ftp://hush"),
+        ("SUPABASE_JWT_SECRET", "hush"),
+        ("SUPABASE_JWT_ALGORITHM", "none"),
+    ]);
+    let fault = StageSettings::read(&get).unwrap_err();
+    assert_eq!(fault.code(), Code::Misconfigured);
+    let message = fault.envelope().to_json()["message"].as_str().unwrap().to_owned();
+    for name in ["SUPABASE_URL", "SUPABASE_ANON_KEY", "SUPABASE_JWT_SECRET", "SUPABASE_JWT_ALGORITHM"] {
+        assert!(message.contains(name), "{name} in {message}");
+    }
+    assert!(!message.contains("hush"));
+}
+
+#[test]
+fn blank_is_missing() {
+    let get = getter(&[("SUPABASE_URL", " "), ("SUPABASE_ANON_KEY", ""), ("SUPABASE_JWT_SECRET", "  ")]);
+    let message = StageSettings::read(&get).unwrap_err().detail().to_owned();
+    assert_eq!(
+        message,
+        "SUPABASE_URL is missing; SUPABASE_ANON_KEY is missing; SUPABASE_JWT_SECRET is missing"
+    );
+}
+
+#[test]
+fn stage_settings_know_the_issuer() {
+    let get = getter(&[
+        ("SUPABASE_URL", "https://x.supabase.co/"),
+        ("SUPABASE_ANON_KEY", "sb_publishable_x"),
+        ("SUPABASE_JWT_SECRET", SECRET),
+    ]);
+    let settings = StageSettings::read(&get).unwrap();
+    assert_eq!(settings.supabase_url, "https://x.supabase.co");
+    assert_eq!(settings.token_rules.issuer, "https://x.supabase.co/auth/v1");
+    let printed = format!("{settings:?}");
+    assert!(!printed.contains(SECRET) && !printed.contains("sb_publishable_x"));
+}
+
+#[test]
+fn ingest_needs_some_secret_and_tells_when_one_is_repeated() {
+    let get = getter(&[("SUPABASE_URL", "http://127.0.0.1:8781"), ("SUPABASE_SERVICE_ROLE_KEY", "k")]);
+    let fault = IngestSettings::read(&get, &[]).unwrap_err();
+    assert_eq!(fault.detail(), "SHOPIFY_WEBHOOK_SECRET is missing");
+    let variable = |name: &str, value: &str| (format!("{WEBHOOK_SECRET}{name}"), value.to_owned());
+    assert!(IngestSettings::read(&get, &[variable("_BANNOS", "own")]).is_ok());
+    let fault = IngestSettings::read(&get, &[variable("", "x"), variable("_BANNOS", "x")]).unwrap_err();
+    assert_eq!(fault.detail(), "SHOPIFY_WEBHOOK_SECRET_BANNOS repeats a secret of another variable");
+}
+
+#[test]
+fn the_worker_finds_each_shop() {
+    let get = getter(&[("SUPABASE_URL", "http://127.0.0.1:8781"), ("SUPABASE_SERVICE_ROLE_KEY", "k")]);
+    let settings = WorkerSettings::read(&get).unwrap();
+    assert_eq!(
+        settings.graphql_url("bannos.myshopify.com").as_deref(),
+        Some("https://bannos.myshopify.com/admin/api/2026-10/graphql.json")
+    );
+    let local = WorkerSettings { admin_url: "http://127.0.0.1:8783/shopify/{shop}".into(), ..settings };
+    assert_eq!(
+        local.graphql_url("bannos.myshopify.com").as_deref(),
+        Some("http://127.0.0.1:8783/shopify/bannos.myshopify.com/admin/api/2026-10/graphql.json")
+    );
+    for domain in
+        ["", "bannos", "evil.com/x", "user@evil.com", "evil.com#", "..", "a b.com", "évil.com", "-a.com"]
+    {
+        assert_eq!(local.graphql_url(domain), None, "{domain}");
+    }
+}
+
+#[test]
+fn a_stores_own_token_comes_first() {
+    let get = getter(&[("SHOPIFY_ADMIN_TOKEN", "all"), ("SHOPIFY_ADMIN_TOKEN_BANNOS", "own")]);
+    assert_eq!(admin_token(&get, "bannos").unwrap().expose(), "own");
+    assert_eq!(admin_token(&get, "flourlane").unwrap().expose(), "all");
+    let fault = admin_token(&getter(&[]), "bannos").unwrap_err();
+    assert!(fault.detail().contains("SHOPIFY_ADMIN_TOKEN_BANNOS"));
+}
+
+#[test]
+fn origins_are_exact() {
+    let base = [("SUPABASE_URL", "https://x.co"), ("SUPABASE_SERVICE_ROLE_KEY", "k")];
+    let read = |origins: &str| {
+        let origins = origins.to_owned();
+        GatewaySettings::read(&move |name| {
+            let known = base.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            known.or_else(|| (name == "KIOSK_ORIGINS").then(|| origins.clone()))
+        })
+    };
+    assert_eq!(read("https://a.co, http://localhost:3000,").unwrap().kiosk_origins.len(), 2);
+    assert!(read("").unwrap().kiosk_origins.is_empty());
+    for wrong in ["*", "https://a.co/", "https://a.co/x", "a.co", "null", "https://u@a.co"] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
+fn an_address_is_a_plain_base() {
+    for good in ["http://127.0.0.1:8781", "https://x.supabase.co/", "http://[::1]:1", "https://a/b"] {
+        assert!(is_base_url(good), "{good}");
+    }
+    for bad in
+        ["", "x", "https://", "https:///x", "https://a?b", "https://a#b", "https://u:p@a", "https://a b"]
+    {
+        assert!(!is_base_url(bad), "{bad}");
+    }
+}
