@@ -1,0 +1,156 @@
+//! The processes of a stack: each in a process group of its own, known by a mark, written down when it starts, so that
+//! it can be ended by whoever comes next. Knows nothing of what they do.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use serde::{Deserialize, Serialize};
+use tokio::process::{Child, Command};
+
+use crate::layout::Layout;
+use crate::process_table;
+
+/// The environment variable that carries the mark.
+const MARK: &str = "ORDAK_STACK_FOLDER";
+/// How long a process may take to end when asked kindly.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// A running process of a stack.
+pub struct Managed {
+    /// What it is to the developer.
+    pub what: &'static str,
+    /// Where its output goes.
+    pub log: PathBuf,
+    child: Child,
+    pid: Pid,
+    stop_with: Signal,
+    book: Book,
+}
+
+impl Managed {
+    /// Starts the command in a process group of its own, with output to the stack's log of that name.
+    pub fn start(
+        layout: &Layout,
+        what: &'static str,
+        name: &'static str,
+        stop_with: Signal,
+        mut command: Command,
+    ) -> Result<Self> {
+        let log = layout.log(name);
+        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        let copy = file.try_clone().with_context(|| format!("cannot write {}", log.display()))?;
+        let book = Book::of(layout);
+        let mark = book.mark.clone();
+        command
+            .stdin(Stdio::null())
+            .stdout(file)
+            .stderr(copy)
+            .process_group(0)
+            .kill_on_drop(true)
+            .env(MARK, mark);
+        let child = command.spawn().with_context(|| format!("cannot start {what}"))?;
+        let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
+        let pid = pid.with_context(|| format!("{what} ended as it started"))?;
+        book.add(Entry { name: name.to_owned(), pid: pid.as_raw_nonzero().get() })?;
+        Ok(Self { what, log, child, pid, stop_with, book })
+    }
+
+    /// Waits until the process ends by itself.
+    pub async fn ended(&mut self) -> Result<ExitStatus> {
+        self.child.wait().await.with_context(|| format!("cannot wait for {}", self.what))
+    }
+
+    /// Whether it has ended by itself.
+    pub fn has_ended(&mut self) -> Option<ExitStatus> {
+        self.child.try_wait().ok().flatten()
+    }
+
+    /// Ends the process and whatever it started: first kindly, then not.
+    pub async fn stop(mut self) -> Result<()> {
+        if self.has_ended().is_none() {
+            // A process that ends between the look and the signal is what is wanted.
+            let _gone = kill_process(self.pid, self.stop_with);
+            let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+            if ended.is_err() && self.stop_with == Signal::INT {
+                let _gone = kill_process(self.pid, Signal::QUIT);
+                let _ended = tokio::time::timeout(Duration::from_secs(3), self.child.wait()).await;
+            }
+        }
+        let _gone = kill_process_group(self.pid, Signal::KILL);
+        let _ended = self.child.wait().await;
+        self.book.remove(self.pid.as_raw_nonzero().get())
+    }
+}
+
+/// The record of a stack's processes.
+#[derive(Clone)]
+struct Book {
+    path: PathBuf,
+    mark: String,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Entry {
+    name: String,
+    pid: i32,
+}
+
+impl Book {
+    fn of(layout: &Layout) -> Self {
+        Self { path: layout.path("processes.json"), mark: layout.path("").to_string_lossy().into_owned() }
+    }
+
+    fn read(&self) -> Vec<Entry> {
+        std::fs::read(&self.path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice(&bytes).ok())
+            .unwrap_or_default()
+    }
+
+    fn write(&self, entries: &[Entry]) -> Result<()> {
+        let text = serde_json::to_string(entries).context("cannot describe the processes")?;
+        std::fs::write(&self.path, text).with_context(|| format!("cannot write {}", self.path.display()))
+    }
+
+    fn add(&self, entry: Entry) -> Result<()> {
+        let mut entries = self.read();
+        entries.push(entry);
+        self.write(&entries)
+    }
+
+    fn remove(&self, pid: i32) -> Result<()> {
+        let entries: Vec<Entry> = self.read().into_iter().filter(|entry| entry.pid != pid).collect();
+        self.write(&entries)
+    }
+}
+
+/// Ends what a supervisor that was killed has left behind. Only processes that carry this stack's mark are touched,
+/// whatever has become of the recorded numbers since. To be called while holding the stack's lock.
+pub async fn end_leftovers(layout: &Layout, also_marked_by: &Path) -> Result<()> {
+    let book = Book::of(layout);
+    for entry in book.read() {
+        let Some(group) = Pid::from_raw(entry.pid) else { continue };
+        let marks = [format!("{MARK}={}", book.mark), also_marked_by.to_string_lossy().into_owned()];
+        if !process_table::group_has_mark(entry.pid, &marks) {
+            continue;
+        }
+        println!(
+            "• ending {} (process {}), left over from a supervisor that was killed",
+            entry.name, entry.pid
+        );
+        for (signal, patience) in
+            [(Signal::INT, PATIENCE), (Signal::QUIT, Duration::from_secs(3)), (Signal::KILL, PATIENCE)]
+        {
+            let _gone = kill_process_group(group, signal);
+            let deadline = Instant::now() + patience;
+            while process_table::group_has_mark(entry.pid, &marks) && Instant::now() < deadline {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+    }
+    book.write(&[])
+}

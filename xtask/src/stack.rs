@@ -1,0 +1,225 @@
+//! A whole local stack: what is started in which order, how it is watched, and that all of it ends.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use crate::dotenv::StackEnv;
+use crate::functions::{self, Function};
+use crate::interrupt::Interrupt;
+use crate::layout::{Layout, StackName};
+use crate::postgres::{self, Place};
+use crate::process::{self, Managed};
+use crate::settings::{self, Backend};
+use crate::{rest, say, schema};
+
+/// So many restarts of what ended by itself are made before the stack gives up…
+const MOST_RESTARTS: usize = 5;
+/// …within this time.
+const RESTART_WINDOW: Duration = Duration::from_secs(120);
+
+/// Something that can be running. [`Stack::stop`] has to be called whatever happened.
+pub struct Stack {
+    layout: Layout,
+    backend: Backend,
+    functions: Vec<Function>,
+    database: Option<(Place, Option<Managed>)>,
+    workers: Option<Managed>,
+    servers: Vec<JoinHandle<()>>,
+    restarts: Vec<Instant>,
+}
+
+impl Stack {
+    /// A stack that is not running yet.
+    pub fn new(layout: Layout, backend: Backend, functions: Vec<Function>) -> Self {
+        Self {
+            layout,
+            backend,
+            functions,
+            database: None,
+            workers: None,
+            servers: Vec::new(),
+            restarts: Vec::new(),
+        }
+    }
+
+    /// Starts everything and returns how to reach it. To be called while holding the stack's lock.
+    pub async fn start(&mut self) -> Result<StackEnv> {
+        self.prepare().await?;
+        if self.backend == Backend::Local {
+            self.start_database().await?;
+            rest::log_to_file(&self.layout)?;
+            let service = rest::service(&self.layout).await?;
+            self.serve_rest(service).await?;
+        }
+        let listener = listen(self.layout.ports.fakes()).await?;
+        self.servers.push(serve(async move { axum::serve(listener, ordak_fakes::router()).await }));
+        self.start_workers().await?;
+        settings::env(&self.layout, &self.backend)
+    }
+
+    /// Starts a database from nothing and nothing else.
+    pub async fn start_database_only(&mut self) -> Result<()> {
+        self.prepare().await?;
+        self.start_database().await
+    }
+
+    async fn prepare(&self) -> Result<()> {
+        self.layout.create()?;
+        let place = Place::of(&self.layout)?;
+        process::end_leftovers(&self.layout, &place.data).await?;
+        let ports = self.layout.ports;
+        let mut needed = vec![(ports.gateway(), "the gateway"), (ports.fakes(), "the fakes")];
+        needed.push((ports.inspector(), "the debugger"));
+        if self.backend == Backend::Local {
+            needed.extend([(ports.rest(), "REST"), (ports.postgres(), "Postgres")]);
+        }
+        for (port, what) in needed {
+            check_free(port, what).await?;
+        }
+        Ok(())
+    }
+
+    async fn start_database(&mut self) -> Result<()> {
+        let place = Place::of(&self.layout)?;
+        postgres::runtime::prepare(&self.layout.checkout, &place)?;
+        if self.layout.name == StackName::Test || !place.data.exists() {
+            postgres::server::wipe(&place)?;
+            schema::forget(&self.layout)?;
+        }
+        postgres::server::create(&self.layout, &place).await?;
+        let step = say::step("starting Postgres");
+        let server = postgres::server::start(&self.layout, &place).await?;
+        step.done();
+        self.database = Some((place, Some(server)));
+        schema::bring_up_to_date(&self.layout).await
+    }
+
+    async fn serve_rest(&mut self, service: Router) -> Result<()> {
+        let listener = listen(self.layout.ports.rest()).await?;
+        let listener = postrust_server::lenient_uri::LenientListener(listener);
+        self.servers.push(serve(async move { axum::serve(listener, service).await }));
+        Ok(())
+    }
+
+    async fn start_workers(&mut self) -> Result<()> {
+        let step = say::step("starting the workers");
+        let values = settings::of_functions(&self.layout, &self.backend)?;
+        let configs = functions::config::derive(&self.functions, &self.layout.path("wrangler"), &values)?;
+        let workers = self.workers.insert(functions::serve::start(&self.layout, &configs)?);
+        functions::serve::wait_until_up(&self.layout, workers).await?;
+        step.done();
+        Ok(())
+    }
+
+    /// Watches until the developer ends it. What ends by itself is started again, as its platform would.
+    pub async fn watch(&mut self, interrupt: &Interrupt) -> Result<()> {
+        loop {
+            let ended = {
+                let database = self.database.as_mut().and_then(|(_, server)| server.as_mut());
+                tokio::select! {
+                    () = interrupt.wait() => return Ok(()),
+                    ended = ended(database) => ended?,
+                    ended = ended(self.workers.as_mut()) => ended?,
+                }
+            };
+            say::info(format!("• {ended}: starting it again"));
+            self.restarts.retain(|at| at.elapsed() < RESTART_WINDOW);
+            self.restarts.push(Instant::now());
+            if self.restarts.len() > MOST_RESTARTS {
+                bail!("{ended} for the {}th time in a row. Its log: {}", MOST_RESTARTS + 1, self.logs());
+            }
+            interrupt.unless(self.restart()).await?;
+        }
+    }
+
+    async fn restart(&mut self) -> Result<()> {
+        if let Some((place, server)) = self.database.as_mut()
+            && server.as_mut().is_some_and(|server| server.has_ended().is_some())
+        {
+            if let Some(server) = server.take() {
+                server.stop().await?;
+            }
+            *server = Some(postgres::server::start_patiently(&self.layout, place).await?);
+        }
+        if self.workers.as_mut().is_some_and(|workers| workers.has_ended().is_some()) {
+            if let Some(workers) = self.workers.take() {
+                workers.stop().await?;
+            }
+            self.start_workers().await?;
+        }
+        Ok(())
+    }
+
+    /// Ends everything; the first failure is reported after all was tried.
+    pub async fn stop(self) -> Result<()> {
+        let mut failures = Vec::new();
+        if let Some(workers) = self.workers {
+            failures.extend(workers.stop().await.err());
+        }
+        for server in self.servers {
+            server.abort();
+        }
+        if let Some((_, Some(server))) = self.database {
+            failures.extend(server.stop().await.err());
+        }
+        failures.into_iter().next().map_or(Ok(()), Err)
+    }
+
+    fn logs(&self) -> String {
+        self.layout.path("logs").display().to_string()
+    }
+}
+
+/// Waits for the end of a process that may not be there.
+async fn ended(process: Option<&mut Managed>) -> Result<String> {
+    match process {
+        Some(process) => {
+            let what = process.what;
+            let status = process.ended().await?;
+            Ok(format!("{what} ended by itself ({status})"))
+        }
+        None => std::future::pending().await,
+    }
+}
+
+fn serve(server: impl Future<Output = std::io::Result<()>> + Send + 'static) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        if let Err(error) = server.await {
+            say::info(format!("• a server of the stack ended: {error}"));
+        }
+    })
+}
+
+async fn listen(port: u16) -> Result<TcpListener> {
+    TcpListener::bind(("127.0.0.1", port)).await.with_context(|| format!("cannot listen on port {port}"))
+}
+
+async fn check_free(port: u16, what: &str) -> Result<()> {
+    match TcpListener::bind(("127.0.0.1", port)).await {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => bail!(
+            "port {port}, wanted for {what}, is in use by another program. End that program, or choose other ports: \
+             ORDAK_PORT_BASE=9180 cargo xtask …"
+        ),
+        Err(error) => Err(error).with_context(|| format!("cannot listen on port {port}, wanted for {what}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_busy_port_is_named_with_the_remedy() {
+        let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = taken.local_addr().unwrap().port();
+        let error = check_free(port, "REST").await.unwrap_err().to_string();
+        assert!(error.contains(&port.to_string()) && error.contains("ORDAK_PORT_BASE"), "{error}");
+        drop(taken);
+        check_free(port, "REST").await.unwrap();
+    }
+}

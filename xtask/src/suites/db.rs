@@ -1,0 +1,83 @@
+//! The suite `db`: each pgTAP file of `supabase/tests` against a fresh database, over the driver. Files run as the role
+//! that owns the schema, as `supabase test db` runs them, and take on the roles they need.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use futures_util::StreamExt;
+use sqlx::{Either, Row, ValueRef};
+
+use super::Counts;
+use super::live::take;
+use super::tap::{self, Verdict};
+use crate::database::{self, Role};
+use crate::digest;
+use crate::interrupt::Interrupt;
+use crate::layout::{Checkout, Layout, StackName};
+use crate::settings::Backend;
+use crate::stack::Stack;
+use crate::{say, setup};
+
+/// Brings a fresh database up, runs the files, and takes it down whatever happens.
+pub async fn run(checkout: &Checkout, interrupt: &Interrupt) -> Result<Counts> {
+    let layout = Layout::new(checkout, StackName::Test)?;
+    let _lock = take(&layout)?;
+    interrupt.unless(setup::packages(checkout)).await?;
+    let mut stack = Stack::new(layout.clone(), Backend::Local, Vec::new());
+    let result = interrupt.unless(test(&mut stack, &layout)).await;
+    stack.stop().await?;
+    result
+}
+
+async fn test(stack: &mut Stack, layout: &Layout) -> Result<Counts> {
+    stack.start_database_only().await?;
+    let folder = layout.checkout.path("supabase/tests");
+    let mut counts = Counts::default();
+    for file in digest::files_below(&folder, &[])? {
+        if file.extension().is_none_or(|extension| extension != "sql") {
+            continue;
+        }
+        let name = file.strip_prefix(&folder).unwrap_or(&file).display().to_string();
+        let verdict = run_file(layout, &file).await?;
+        say::info(format!(
+            "{} {name}: {} passed",
+            if verdict.failures.is_empty() { "ok  " } else { "FAIL" },
+            verdict.passed
+        ));
+        for failure in &verdict.failures {
+            say::info(format!("     {}", failure.replace('\n', "\n     ")));
+        }
+        counts.add(Counts { passed: verdict.passed, failed: verdict.failures.len() as u64 });
+    }
+    Ok(counts)
+}
+
+async fn run_file(layout: &Layout, file: &Path) -> Result<Verdict> {
+    let script = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let mut connection = database::connect(layout, Role::Owner).await?;
+    let mut lines = Vec::new();
+    let mut died = None;
+    {
+        let mut results = sqlx::raw_sql(sqlx::AssertSqlSafe(script.clone())).fetch_many(&mut connection);
+        while let Some(result) = results.next().await {
+            match result {
+                Ok(Either::Right(row)) => lines.extend(first_column(&row).lines().map(str::to_owned)),
+                Ok(Either::Left(_)) => {}
+                Err(error) => {
+                    died = Some(format!("{:#}", database::explain(&script, error)));
+                    break;
+                }
+            }
+        }
+    }
+    database::close(connection).await?;
+    Ok(tap::judge(&lines, died))
+}
+
+/// TAP comes as text in the first column; other values are none of our business.
+fn first_column(row: &sqlx::postgres::PgRow) -> String {
+    match row.try_get_raw(0) {
+        Ok(value) if !value.is_null() => value.as_str().map(str::to_owned).unwrap_or_default(),
+        _ => String::new(),
+    }
+}
