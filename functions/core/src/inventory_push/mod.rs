@@ -157,7 +157,14 @@ impl Call {
         self.quantities.iter().flat_map(|quantity| quantity.claims.iter().copied())
     }
 
-    /// The same result for every item: no answer came, or none could be asked for.
+    /// No answer came, or none could be asked for: what was sent may have happened, and a retry with the same key
+    /// finds out.
+    #[must_use]
+    pub fn no_answer(&self, error: &str) -> Vec<WorkResult> {
+        self.failed(&WorkFailure::transient(error, None))
+    }
+
+    /// The same failure for every item.
     #[must_use]
     pub fn failed(&self, failure: &WorkFailure) -> Vec<WorkResult> {
         self.claims().map(|claim| WorkResult::failed(claim.id, claim.fence, failure)).collect()

@@ -331,8 +331,9 @@ fn of_two_errors_on_one_item_the_incurable_decides() {
 
 #[test]
 fn no_answer_fails_every_item_for_now() {
-    let results = two_levels().failed(&WorkFailure::transient("timeout", None));
+    let results = two_levels().no_answer("timeout");
     assert_eq!(results.iter().map(|result| result.id).collect::<Vec<_>>(), [1, 3, 2]);
+    assert!(results.iter().all(|result| result.error_class == Some(ErrorClass::Transient)));
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub enum NormalizeError {
     TooDeep,
     /// JSON that a `jsonb` column refuses: a NUL character, half a surrogate pair, a number out of range.
     Unstorable,
-    /// More lines than [`lines::MOST`].
+    /// More lines than any order has.
     TooManyLines,
 }
 
@@ -139,11 +139,11 @@ pub struct NormalizedOrder {
     pub total_amount: Option<String>,
     /// Shopify's financial status.
     pub payment_status: Option<String>,
-    /// RFC 3339 in UTC.
+    /// RFC 3339 in UTC. From the body alone: the topic is a header and headers are not signed.
     pub cancelled_at: Option<String>,
     /// Why it was cancelled.
     pub cancel_reason: Option<String>,
-    /// Which of `customer_name`, `product_title`, `due_date`, `flavour` could not be found.
+    /// Which of `customer`, `product`, `due_date`, `flavour` could not be found.
     pub missing_fields: Vec<&'static str>,
     /// Every line, gift cards and removed ones included.
     pub lines: Vec<NormalizedLine>,
@@ -204,9 +204,7 @@ pub fn normalize(
         return Ok(Normalized::Reference(OrderReference { gid, shopify_id: id, snapshot: false }));
     }
     match topic.rank() {
-        Some(rank) => {
-            order::read(topic, rank, root, settings).map(|order| Normalized::Order(Box::new(order)))
-        }
+        Some(rank) => order::read(rank, root, settings).map(|order| Normalized::Order(Box::new(order))),
         None if *topic == Topic::RefundsCreate => Err(NormalizeError::NotAnOrder),
         None => Ok(Normalized::Nothing),
     }

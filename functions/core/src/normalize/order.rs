@@ -4,7 +4,6 @@ use super::settings::same_name;
 use super::{NormalizeError, NormalizeSettings, NormalizedOrder, due_date, lines, money, product, text};
 use crate::calendar::{Date, Timestamp};
 use crate::field::Field;
-use crate::topic::Topic;
 
 const ORDER: &str = "Order";
 const SEPARATOR: &str = " • ";
@@ -46,7 +45,6 @@ pub(super) fn id_of_gid(field: Field<'_>, kind: &str) -> Option<String> {
 /// # Errors
 /// When it has no usable id, is something else, or has too many lines.
 pub(super) fn read(
-    topic: &Topic,
     topic_rank: u8,
     root: Field<'_>,
     settings: &NormalizeSettings,
@@ -69,12 +67,6 @@ pub(super) fn read(
         attributes.iter().find(|(known, _)| same_name(known, name)).map(|(_, value)| value.as_str())
     };
     let tagged = read_tags(tags, settings);
-    let updated_at = updated_at.and_then(instant);
-    // A cancellation that does not say when is as old as its snapshot.
-    let cancelled_at = match cancelled_at.and_then(instant) {
-        None if *topic == Topic::OrdersCancelled => updated_at.clone(),
-        at => at,
-    };
     let primary = lines::primary(&lines);
     let variant = primary.and_then(|line| line.variant_title.as_deref());
     let properties = primary.map(|line| line.properties.as_slice()).unwrap_or_default();
@@ -84,7 +76,7 @@ pub(super) fn read(
         shopify_id: id,
         snapshot: true,
         order_number: number.and_then(order_number),
-        updated_at,
+        updated_at: updated_at.and_then(instant),
         topic_rank,
         customer_name: customer_name(order),
         product_title: primary.and_then(|line| line.title.clone()),
@@ -98,7 +90,7 @@ pub(super) fn read(
         currency: currency.code,
         total_amount,
         payment_status: status.and_then(word).map(|status| status.to_lowercase()),
-        cancelled_at,
+        cancelled_at: cancelled_at.and_then(instant),
         cancel_reason: reason.and_then(word),
         missing_fields: Vec::new(),
         lines: lines.into_iter().map(|line| line.line).collect(),
@@ -217,8 +209,8 @@ fn after_prefix<'a>(tag: &'a str, prefix: &str) -> Option<&'a str> {
 
 fn missing(order: &NormalizedOrder, settings: &NormalizeSettings) -> Vec<&'static str> {
     let wanted = [
-        ("customer_name", order.customer_name.is_none()),
-        ("product_title", order.product_title.is_none()),
+        ("customer", order.customer_name.is_none()),
+        ("product", order.product_title.is_none()),
         ("due_date", order.due_date.is_none()),
         ("flavour", order.flavour.is_none() && settings.kitchen),
     ];

@@ -133,7 +133,7 @@ fn the_minimal_cake_serializes_as_the_contract_says() {
             "product_title": "Gelato Cake", "flavour": "Vanilla, Pistachio", "size": null,
             "notes": "Happy Birthday • Leave at door", "due_date": "2025-10-02", "delivery_method": "delivery",
             "currency": "AUD", "total_amount": "89.00", "payment_status": null, "cancelled_at": null,
-            "cancel_reason": null, "missing_fields": ["customer_name"],
+            "cancel_reason": null, "missing_fields": ["customer"],
             "lines": [{
                 "line_id": "n:0", "position": 0, "sku": null, "title": "Gelato Cake", "variant_title": null,
                 "quantity": 1, "price": null, "gift_card": false,
