@@ -1,1 +1,11 @@
-//! Helpers of the chaos suites.
+//! What the chaos suites share: ground of their own in the database, deliveries straight into it or over HTTP,
+//! and the comparison of what came of them with the model.
+//!
+//! Decides nothing about orders: what must be is the model's to say.
+
+pub mod figures;
+pub mod ground;
+pub mod session;
+pub mod storm;
+pub mod trial;
+pub mod verdict;

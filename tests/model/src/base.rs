@@ -1,6 +1,5 @@
 //! The real orders of the fixtures, from which stories begin.
 
-use anyhow::{Context as _, Result};
 use serde_json::Value;
 
 /// One order fixture.
@@ -35,12 +34,10 @@ const FIXTURES: [(&str, &str, &str); 11] = [
 ];
 
 /// Every fixture that is a whole order.
-pub fn bases() -> Result<Vec<Base>> {
+pub fn bases() -> serde_json::Result<Vec<Base>> {
     FIXTURES
         .into_iter()
-        .map(|(topic, name, body)| {
-            Ok(Base { name, topic, order: serde_json::from_str(body).with_context(|| name.to_owned())? })
-        })
+        .map(|(topic, name, body)| Ok(Base { name, topic, order: serde_json::from_str(body)? }))
         .collect()
 }
 

@@ -17,7 +17,7 @@ pub(crate) fn snapshot(delivery: &Delivery) -> Option<Snapshot> {
     let shopify_id = text(order.get("id"))?;
     let lines: Vec<&Value> =
         order.get("line_items").and_then(Value::as_array).into_iter().flatten().collect();
-    let primary = lines.iter().copied().find(|line| !gift_card(line) && quantity(line) > 0);
+    let primary = primary(&lines);
     let variant = primary.and_then(|line| text(line.get("variant_title")));
     Some(Snapshot {
         gid: text(order.get("admin_graphql_api_id"))
@@ -55,9 +55,15 @@ fn read_line(index: usize, line: &Value) -> Line {
         title: text(line.get("title")),
         variant_title: text(line.get("variant_title")),
         quantity: quantity(line),
-        price: money(line.get("price")),
+        price: presented(line, "price"),
         gift_card: gift_card(line),
     }
+}
+
+/// What the kitchen makes: the first line that is still wanted, else the first that ever was.
+fn primary<'a>(lines: &[&'a Value]) -> Option<&'a Value> {
+    let mut products = lines.iter().copied().filter(|line| !gift_card(line));
+    products.clone().find(|line| quantity(line) > 0).or_else(|| products.find(|line| ordered(line) > 0))
 }
 
 fn gift_card(line: &Value) -> bool {
@@ -65,13 +71,17 @@ fn gift_card(line: &Value) -> bool {
 }
 
 fn quantity(line: &Value) -> i64 {
-    line.get("current_quantity").or_else(|| line.get("quantity")).and_then(Value::as_i64).unwrap_or(0)
+    line.get("current_quantity").and_then(Value::as_i64).unwrap_or_else(|| ordered(line))
 }
 
-/// Text that is there: neither null nor blank. Numbers read as they are written.
+fn ordered(line: &Value) -> i64 {
+    line.get("quantity").and_then(Value::as_i64).unwrap_or(0)
+}
+
+/// Text that is there: neither null nor blank, with single spaces. Numbers read as they are written.
 fn text(value: Option<&Value>) -> Option<String> {
     let found = match value? {
-        Value::String(found) => found.trim().to_owned(),
+        Value::String(found) => found.split_whitespace().collect::<Vec<_>>().join(" "),
         Value::Number(number) => number.to_string(),
         _ => return None,
     };
@@ -90,12 +100,14 @@ fn money(value: Option<&Value>) -> Option<i64> {
     Some(whole.parse::<i64>().ok()? * 1000 + thousandths)
 }
 
-/// The current total in the currency of the buyer.
+/// An amount in the currency of the buyer.
+fn presented(of: &Value, name: &str) -> Option<i64> {
+    let set = of.get(format!("{name}_set"));
+    money(set.and_then(|set| set.pointer("/presentment_money/amount"))).or_else(|| money(of.get(name)))
+}
+
 fn total(order: &Value) -> Option<i64> {
-    ["current_total_price", "total_price"].iter().find_map(|name| {
-        let set = order.get(format!("{name}_set"));
-        money(set.and_then(|set| set.pointer("/presentment_money/amount"))).or_else(|| money(order.get(name)))
-    })
+    presented(order, "current_total_price").or_else(|| presented(order, "total_price"))
 }
 
 fn customer(order: &Value) -> Option<String> {
@@ -174,7 +186,7 @@ mod tests {
     fn what_is_wanted_is_the_current_quantity() {
         let cancelled = read("hkd_draft_refunded");
         assert_eq!(cancelled.lines[0].quantity, 0);
-        assert_eq!((cancelled.total, cancelled.product_title), (Some(0), None));
+        assert_eq!((cancelled.total, cancelled.product_title.is_some()), (Some(0), true));
         assert!(cancelled.cancelled_at.is_some());
     }
 

@@ -1,8 +1,8 @@
 //! The final state of one order as a function of the set of its deliveries.
 //!
-//! The newest snapshot has the greatest (`updated_at`, topic rank, content hash). It alone says what the lines and
-//! the payment status are; every descriptive field is the newest one that says anything; a cancellation stays; an
-//! order without its create is a placeholder.
+//! The newest snapshot has the greatest (`updated_at`, topic rank, content hash). It alone says what the lines are;
+//! of every other field the newest that says anything counts, which mends what a snapshot leaves out and keeps a
+//! cancellation; an order without its create is a placeholder.
 
 use crate::delivery::{Delivery, rank};
 use crate::reading::snapshot;
@@ -27,7 +27,7 @@ pub struct OrderState {
     pub store: String,
     /// `<prefix>-<number>`.
     pub id: String,
-    /// The merged fields; lines and payment status are those of the newest snapshot.
+    /// The merged fields; the lines are those of the newest snapshot.
     pub fields: Snapshot,
     /// No create among the deliveries.
     pub placeholder: bool,
@@ -72,6 +72,7 @@ pub fn order_state(shop: &Shop, deliveries: &[Delivery]) -> Option<OrderState> {
         delivery_method: first(&snapshots, |read| &read.delivery_method),
         currency: first(&snapshots, |read| &read.currency),
         total: first(&snapshots, |read| &read.total),
+        payment_status: first(&snapshots, |read| &read.payment_status),
         cancelled_at: first(&snapshots, |read| &read.cancelled_at),
         cancel_reason: first(&snapshots, |read| &read.cancel_reason),
         ..newest.clone()

@@ -46,6 +46,7 @@ pub struct Story {
     identity: Identity,
     order: Map<String, Value>,
     clock: i64,
+    added: i64,
     told: Vec<Delivery>,
 }
 
@@ -64,7 +65,7 @@ impl Story {
         ] {
             order.insert(name.into(), value);
         }
-        Self { identity: identity.clone(), order, clock: BEGINNING, told: Vec::new() }
+        Self { identity: identity.clone(), order, clock: BEGINNING, added: 0, told: Vec::new() }
     }
 
     /// Shopify sends the order as it is now.
@@ -131,11 +132,11 @@ impl Story {
 
     /// An edit adds a line.
     pub fn add_line(&mut self, sku: &str, quantity: u32) {
-        let number = self.line_count();
+        self.added += 1;
         let line = json!({
-            "id": self.identity.id + 1000 + i64::try_from(number).unwrap_or(0), "sku": sku, "title": format!("Extra {number}"),
-            "variant_title": "Large / Hazelnut", "quantity": quantity, "current_quantity": quantity, "price": "12.50",
-            "gift_card": false, "properties": [],
+            "id": self.identity.id + self.added, "sku": sku, "title": format!("Extra {}", self.added),
+            "variant_title": "Large / Hazelnut", "quantity": quantity, "current_quantity": quantity,
+            "price": "12.50", "price_set": self.amounts("12.50"), "gift_card": false, "properties": [],
         });
         self.lines().into_iter().for_each(|lines| lines.push(line.clone()));
     }
@@ -150,11 +151,7 @@ impl Story {
     /// The order costs something else now, in cents.
     pub fn cost(&mut self, cents: u32) {
         let amount = format!("{}.{:02}", cents / 100, cents % 100);
-        let currency = |name: &str| self.order.get(name).cloned().unwrap_or_else(|| json!("AUD"));
-        let set = json!({
-            "shop_money": {"amount": amount, "currency_code": currency("currency")},
-            "presentment_money": {"amount": amount, "currency_code": currency("presentment_currency")},
-        });
+        let set = self.amounts(&amount);
         self.set("current_total_price", json!(amount));
         self.set("current_total_price_set", set);
     }
@@ -171,6 +168,15 @@ impl Story {
     #[must_use]
     pub fn told(&self) -> &[Delivery] {
         &self.told
+    }
+
+    /// An amount as Shopify writes it in both currencies.
+    fn amounts(&self, amount: &str) -> Value {
+        let currency = |name: &str| self.order.get(name).cloned().unwrap_or_else(|| json!("AUD"));
+        json!({
+            "shop_money": {"amount": amount, "currency_code": currency("currency")},
+            "presentment_money": {"amount": amount, "currency_code": currency("presentment_currency")},
+        })
     }
 
     fn lines(&mut self) -> Option<&mut Vec<Value>> {

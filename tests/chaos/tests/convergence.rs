@@ -1,0 +1,87 @@
+//! The final state is a function of the set of deliveries: every permutation of small sets, samples of large ones.
+//!
+//! Deliveries go straight into the function that the edge calls, normalised as the edge does it.
+
+mod sets;
+
+use ordak_chaos::figures::{announce, report, times};
+use ordak_chaos::ground::Ground;
+use ordak_chaos::trial::{Ran, run};
+use ordak_chaos::verdict::{Case, Shelf, judge, replays};
+use ordak_e2e::{Failure, Outcome};
+use ordak_model::{Delivery, bases, life, permutations, shuffled};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Connections.
+const SESSIONS: usize = 6;
+/// More than anybody will order.
+const PLENTY: i32 = 1_000_000;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_permutation_of_small_sets_ends_in_the_same_row() -> Outcome {
+    let ground = Ground::open(0).await?;
+    let skus = ground.stock("SMALL", 4, PLENTY).await?;
+    let mut cases = Vec::new();
+    for set in sets::all() {
+        for order in permutations(set.length) {
+            let told = (set.tell)(&ground.identity(), &skus);
+            assert_eq!(told.len(), set.length, "{}", set.name);
+            cases.push(case(&ground, format!("{} {order:?}", set.name), &told, &order));
+        }
+    }
+    converge(&ground, "permutations of 5", cases, &skus).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sampled_permutations_of_large_sets_end_in_the_same_row() -> Outcome {
+    let ground = Ground::open(1).await?;
+    let skus = ground.stock("LARGE", 6, PLENTY).await?;
+    let bases = bases()?;
+    let mut cases = Vec::new();
+    // Twenty permutations of each of a hundred sets.
+    for set in 0..100 * u64::try_from(times())? {
+        let Some(base) = bases.get(ground.seed.rng(set).usize(..bases.len())) else { continue };
+        for sample in 0..20 {
+            // The same life under another identity each time.
+            let mut rng = ground.seed.rng(set);
+            let distinct = rng.usize(5..=8);
+            let mut told = life::life(&mut rng, base, &ground.identity(), &skus, distinct);
+            while told.len() < 8 {
+                let again = told.get(rng.usize(..distinct)).cloned();
+                let fresh = format!("{}-again", told.len());
+                told.extend(again.map(|again| if rng.bool() { again.replayed(fresh) } else { again }));
+            }
+            let order = shuffled(&mut ground.seed.rng(set * 1000 + sample + 1), told.len());
+            cases.push(case(&ground, format!("set {set} of {} {order:?}", base.name), &told, &order));
+        }
+    }
+    converge(&ground, "samples of 8", cases, &skus).await
+}
+
+fn case(ground: &Ground, name: String, told: &[Delivery], order: &[usize]) -> Case {
+    let deliveries = order.iter().filter_map(|index| told.get(*index).cloned()).collect();
+    Case { name, shop: ground.home.clone(), deliveries }
+}
+
+async fn converge(ground: &Ground, what: &str, cases: Vec<Case>, skus: &[String]) -> Outcome {
+    let started = Instant::now();
+    let cases = Arc::new(cases);
+    let (sessions, Ran { calls, refused }) = run(ground.sessions(SESSIONS).await?, &cases).await?;
+    let took = started.elapsed().as_secs_f64();
+    let mut complaints = refused;
+    let refusals = complaints.len();
+
+    let session = sessions.first().ok_or_else(|| Failure::new("no session"))?;
+    complaints.extend(judge(session, &cases, Shelf { store: &ground.home.store, skus, ample: true }).await?);
+    complaints.extend(replays(session, &cases).await?);
+    announce(&format!(
+        "convergence, {what}: {} orders, {calls} deliveries ({:.0}/s), {refusals} refused, {} complaints, {}",
+        cases.len(),
+        calls as f64 / took,
+        complaints.len(),
+        ground.seed
+    ));
+    assert!(complaints.is_empty(), "{}", report(&complaints, ground.seed));
+    Ok(())
+}
