@@ -1,6 +1,6 @@
 -- Automatic scans: the next right thing, once, whatever the scanner and the network do.
 begin;
-select plan(38);
+select plan(40);
 
 insert into public.orders (store, id, shopify_order_gid, shopify_order_number, due_date) values
     ('bannos', 'bannos-902001', 'gid://shopify/Order/902001', '902001', current_date),
@@ -167,6 +167,15 @@ select is(
 select is(
     public.scan('bannos-902003', 'auto', null, '5ca00000-0000-4000-8000-00000000000a') ->> 'code', 'CONFLICT',
     'a new scan of it is refused'
+);
+
+-- Only automatic scans make others a bounce
+select is(
+    public.scan('bannos-902004', 'complete_covering') ->> 'ok', 'true', 'a named action a moment before'
+);
+select is(
+    public.scan('bannos-902004') #>> '{data,event,action}', 'handle_print_barcode',
+    'does not make an automatic scan a bounce'
 );
 
 -- Actions that a scan may not name

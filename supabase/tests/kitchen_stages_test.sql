@@ -1,12 +1,14 @@
 -- The stages of an order as staff move it, by the named actions.
 begin;
-select plan(44);
+select plan(45);
 
 insert into public.orders (store, id, shopify_order_gid, shopify_order_number, due_date, placeholder, cancelled_at) values
     ('bannos', 'bannos-901001', 'gid://shopify/Order/901001', '901001', current_date, false, null),
     ('bannos', 'bannos-901002', 'gid://shopify/Order/901002', '901002', current_date, false, now()),
     ('bannos', 'bannos-901003', 'gid://shopify/Order/901003', '901003', current_date, true, null),
     ('flourlane', 'flourlane-901004', 'gid://shopify/Order/901004', '901004', current_date, false, null);
+insert into public.orders (store, id, shopify_order_gid, stage, covering_complete_ts) values
+    ('bannos', 'bannos-901005', 'gid://shopify/Order/901005', 'Filling', now());
 update public.orders set assignee_id = '00000000-0000-4000-8000-000000000001' where id = 'bannos-901001';
 
 set local role authenticated;
@@ -22,6 +24,11 @@ select is(
     'says which stage it expected and which it found'
 );
 select is((select stage from public.orders where id = 'bannos-901001'), 'Filling', 'a refusal leaves the stage');
+
+select is(
+    public.complete_covering('bannos-901005') ->> 'code', 'INVALID_STAGE',
+    'a stage that is ahead is not done, whatever its timestamp says'
+);
 
 -- Print to Complete
 select is(
