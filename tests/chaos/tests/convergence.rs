@@ -21,11 +21,15 @@ const PLENTY: i32 = 1_000_000;
 #[tokio::test(flavor = "multi_thread")]
 async fn every_permutation_of_small_sets_ends_in_the_same_row() -> Outcome {
     let ground = Ground::open(0).await?;
-    let skus = ground.stock("SMALL", 4, PLENTY).await?;
+    let skus: sets::Skus = ground
+        .stock("SMALL", 4, PLENTY)
+        .await?
+        .try_into()
+        .map_err(|_| Failure::new("four SKUs are needed"))?;
     let mut cases = Vec::new();
     for set in sets::all() {
         for order in permutations(set.length) {
-            let told = (set.tell)(&ground.identity(), &skus);
+            let told = (set.tell)(&ground.identity(), &skus)?;
             assert_eq!(told.len(), set.length, "{}", set.name);
             cases.push(case(&ground, format!("{} {order:?}", set.name), &told, &order));
         }

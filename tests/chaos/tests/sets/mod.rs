@@ -1,7 +1,11 @@
 //! Sets of five deliveries, each with one thing in it that goes wrong elsewhere.
 
-use ordak_model::{Base, Delivery, Identity, Story, bases};
+use ordak_e2e::{Failure, Outcome};
+use ordak_model::{Delivery, Identity, Story, bases};
 use serde_json::{Value, json};
+
+/// SKUs in stock.
+pub type Skus = [String; 4];
 
 /// A set of deliveries under any identity.
 pub struct Set {
@@ -10,7 +14,7 @@ pub struct Set {
     /// How many deliveries there are.
     pub length: usize,
     /// Makes them.
-    pub tell: fn(&Identity, &[String]) -> Vec<Delivery>,
+    pub tell: fn(&Identity, &Skus) -> Outcome<Vec<Delivery>>,
 }
 
 /// Every set.
@@ -31,18 +35,19 @@ pub fn all() -> Vec<Set> {
     ]
 }
 
-fn begin(name: &str, identity: &Identity, skus: &[String]) -> Story {
-    let base = bases().unwrap().into_iter().find(|base: &Base| base.name.contains(name)).unwrap();
+fn begin(name: &str, identity: &Identity, skus: &Skus) -> Outcome<Story> {
+    let base = bases()?.into_iter().find(|base| base.name.contains(name));
+    let base = base.ok_or_else(|| Failure::new(format!("no fixture is called {name}")))?;
     let mut story = Story::new(&base, identity);
-    for index in 0..story.line_count() {
-        story.order_line(index, &skus[index % skus.len()], 2);
+    for (index, sku) in (0..story.line_count()).zip(skus.iter().cycle()) {
+        story.order_line(index, sku, 2);
     }
     story.set("financial_status", json!("pending"));
-    story
+    Ok(story)
 }
 
-fn paid_edited_cancelled(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("multi_line", identity, skus);
+fn paid_edited_cancelled(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("multi_line", identity, skus)?;
     story.tell("orders/create");
     story.pass(10);
     story.set("financial_status", json!("paid"));
@@ -58,11 +63,11 @@ fn paid_edited_cancelled(identity: &Identity, skus: &[String]) -> Vec<Delivery> 
     story.pass(10);
     story.set("financial_status", json!("refunded"));
     story.tell("orders/updated");
-    story.told().to_vec()
+    Ok(story.told().to_vec())
 }
 
-fn all_at_the_same_instant(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("simple_delivery", identity, skus);
+fn all_at_the_same_instant(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("simple_delivery", identity, skus)?;
     story.tell("orders/create");
     story.want(0, 1);
     story.tell("orders/updated");
@@ -75,11 +80,11 @@ fn all_at_the_same_instant(identity: &Identity, skus: &[String]) -> Vec<Delivery
     story.set("note", Value::Null);
     story.want(0, 4);
     story.tell("orders/fulfilled");
-    story.told().to_vec()
+    Ok(story.told().to_vec())
 }
 
-fn never_created(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("inr_cod", identity, skus);
+fn never_created(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("inr_cod", identity, skus)?;
     story.tell("orders/updated");
     story.pass(5);
     story.want(1, 9);
@@ -92,11 +97,11 @@ fn never_created(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
     story.set("shipping_address", Value::Null);
     story.set("customer", Value::Null);
     story.tell("orders/fulfilled");
-    story.told().to_vec()
+    Ok(story.told().to_vec())
 }
 
-fn notes_vanish(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("gelato", identity, skus);
+fn notes_vanish(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("gelato", identity, skus)?;
     story.set("note", json!("first"));
     story.tell("orders/create");
     story.pass(1);
@@ -115,24 +120,23 @@ fn notes_vanish(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
     story.pass(1);
     story.set("line_items", json!([]));
     story.tell("orders/updated");
-    story.told().to_vec()
+    Ok(story.told().to_vec())
 }
 
-fn duplicates(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("hkd_draft_auto", identity, skus);
+fn duplicates(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("hkd_draft_auto", identity, skus)?;
     story.tell("orders/create");
     story.pass(60);
     story.want(0, 0);
     story.tell("orders/updated");
-    let mut told = story.told().to_vec();
-    told.push(told[0].clone());
-    told.push(told[0].replayed(format!("{}-fresh", identity.id)));
-    told.push(told[1].replayed(format!("{}-fresher", identity.id)));
-    told
+    let (first, second) = first_two(&story)?;
+    let fresh = first.replayed(format!("{}-fresh", identity.id));
+    let fresher = second.replayed(format!("{}-fresher", identity.id));
+    Ok(vec![first.clone(), second, first, fresh, fresher])
 }
 
-fn cancelled_and_revived(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("test_notification", identity, skus);
+fn cancelled_and_revived(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("test_notification", identity, skus)?;
     story.tell("orders/create");
     story.pass(60);
     story.cancel("fraud");
@@ -149,11 +153,11 @@ fn cancelled_and_revived(identity: &Identity, skus: &[String]) -> Vec<Delivery> 
     story.set("cancelled_at", Value::Null);
     story.want(1, 3);
     story.tell("orders/fulfilled");
-    story.told().to_vec()
+    Ok(story.told().to_vec())
 }
 
-fn refunded(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("usd_presentment", identity, skus);
+fn refunded(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("usd_presentment", identity, skus)?;
     story.order_line(0, &skus[0], 4);
     story.tell("orders/create");
     for left in [3, 1, 2, 0] {
@@ -163,11 +167,11 @@ fn refunded(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
         story.set("financial_status", json!(if left == 0 { "refunded" } else { "partially_refunded" }));
         story.tell("orders/updated");
     }
-    story.told().to_vec()
+    Ok(story.told().to_vec())
 }
 
-fn undated(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("gelato", identity, skus);
+fn undated(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("gelato", identity, skus)?;
     story.set("note", json!("only the oldest says this"));
     story.tell_undated("orders/create");
     story.want(0, 6);
@@ -180,11 +184,11 @@ fn undated(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
     story.tell("orders/updated");
     story.want(0, 8);
     story.tell("orders/paid");
-    story.told().to_vec()
+    Ok(story.told().to_vec())
 }
 
-fn lines_change_places(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("multi_line", identity, skus);
+fn lines_change_places(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("multi_line", identity, skus)?;
     story.tell("orders/create");
     story.pass(1);
     story.set_line(0, "sku", json!(skus[1]));
@@ -202,11 +206,11 @@ fn lines_change_places(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
     story.add_line(&skus[2], 3);
     story.add_line(&skus[2], 3);
     story.tell("orders/updated");
-    story.told().to_vec()
+    Ok(story.told().to_vec())
 }
 
-fn references(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("simple_delivery", identity, skus);
+fn references(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("simple_delivery", identity, skus)?;
     story.tell("orders/create");
     story.pass(1);
     story.want(0, 1);
@@ -221,29 +225,37 @@ fn references(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
             body: body.to_string(),
         });
     };
-    beside(
-        "orders/edited",
-        json!({"order_edit": {"id": 1, "order_id": identity.id, "line_items": {"additions": []}}}),
-    );
+    let edit = |id: i32| json!({"order_edit": {"id": id, "order_id": identity.id, "line_items": {}}});
+    beside("orders/edited", edit(1));
     beside("refunds/create", json!({"id": 1, "order_id": identity.id, "refund_line_items": []}));
-    beside(
-        "orders/edited",
-        json!({"order_edit": {"id": 2, "order_id": identity.id, "line_items": {"additions": []}}}),
-    );
-    told
+    beside("orders/edited", edit(2));
+    Ok(told)
 }
 
 /// The signature covers the body alone: whoever has seen one can send it under any topic.
-fn forged_topics(identity: &Identity, skus: &[String]) -> Vec<Delivery> {
-    let mut story = begin("simple_delivery", identity, skus);
+fn forged_topics(identity: &Identity, skus: &Skus) -> Outcome<Vec<Delivery>> {
+    let mut story = begin("simple_delivery", identity, skus)?;
     story.tell("orders/create");
     story.pass(1);
     story.want(0, 1);
     story.tell("orders/updated");
-    let mut told = story.told().to_vec();
-    for (index, topic) in [(0, "orders/cancelled"), (1, "orders/fulfilled"), (0, "app/uninstalled")] {
-        let forged = told[index].replayed(format!("{}-{topic}", identity.id));
-        told.push(Delivery { topic: topic.into(), ..forged });
+    let (first, second) = first_two(&story)?;
+    let forged = |of: &Delivery, topic: &str| {
+        let delivery = of.replayed(format!("{}-{topic}", identity.id));
+        Delivery { topic: topic.into(), ..delivery }
+    };
+    Ok(vec![
+        forged(&first, "orders/cancelled"),
+        forged(&second, "orders/fulfilled"),
+        forged(&first, "app/uninstalled"),
+        first,
+        second,
+    ])
+}
+
+fn first_two(story: &Story) -> Outcome<(Delivery, Delivery)> {
+    match story.told() {
+        [first, second, ..] => Ok((first.clone(), second.clone())),
+        _ => Err(Failure::new("the story is too short")),
     }
-    told
 }
