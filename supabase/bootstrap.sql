@@ -48,6 +48,8 @@ begin
     execute format('alter database %I set pgrst.db_schemas = %L', current_database(), 'public');
     execute format('alter database %I set search_path = "$user", public, extensions', current_database());
     execute format('grant all on database %I to postgres', current_database());
+    -- Hosted databases tell the planner that they sit on solid-state drives; plans should be tested as they will be.
+    execute format('alter database %I set random_page_cost = 1.1', current_database());
 end;
 $database$;
 

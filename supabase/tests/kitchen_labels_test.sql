@@ -1,6 +1,6 @@
 -- Every form of scan finds its order, and nothing else finds one.
 begin;
-select plan(43);
+select plan(45);
 
 insert into public.orders (store, id, shopify_order_gid, shopify_order_number, due_date) values
     ('bannos', 'bannos-912345', 'gid://shopify/Order/9001', '912345', current_date),
@@ -94,6 +94,18 @@ set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-400
 select is(
     public.get_order_for_scan('955555') ->> 'code', 'BAD_INPUT',
     'a bare number that two stores of the caller have is refused'
+);
+
+-- The service role works for all -----------------------------------------------------------------------------
+set local role service_role;
+set local request.jwt.claims = '{"role":"service_role"}';
+select is(
+    public.get_order_for_scan('#F966666') #>> '{data,id}', 'flourlane-966666', 'the service role finds every order'
+);
+set local role anon;
+set local request.jwt.claims = '{"role":"anon"}';
+select throws_ok(
+    'select public.get_order_for_scan(''#F966666'')', '42501', null, 'nobody asks without signing in'
 );
 
 select * from finish();

@@ -7,10 +7,10 @@ insert into public.orders
 select
     'bannos', 'bannos-' || n, 'gid://shopify/Order/plan/' || n, n::text,
     (array['Small', 'Medium', 'Large', null])[1 + n % 4], current_date - 5 + n % 40,
-    (case when n <= 1020000 then (array['Filling', 'Covering', 'Decorating', 'Packing'])[1 + n % 4] else 'Complete' end)
+    (case when n <= 1010000 then (array['Filling', 'Covering', 'Decorating', 'Packing'])[1 + n % 4] else 'Complete' end)
         ::public.order_stage,
     now()
-from generate_series(1000001, 1100000) as n;
+from generate_series(1000001, 1110000) as n;
 insert into public.stage_events (store, order_id, stage_from, stage_to, action, source, at)
 select
     'bannos', 'bannos-' || (1020000 + n), 'Packing', 'Complete', 'complete_packing', 'kiosk',
