@@ -1,3 +1,5 @@
+//! Tests: plans, requests, and what each answer means for each item.
+
 use super::*;
 use crate::fixtures;
 use crate::work::ErrorClass;

@@ -1,3 +1,5 @@
+//! Tests: what each captured order becomes, and what is refused.
+
 use super::*;
 use crate::fixtures;
 use serde_json::{Value, json};

@@ -1,3 +1,5 @@
+//! Tests: every problem is named, no value is.
+
 use super::*;
 use crate::envelope::Code;
 

@@ -1,3 +1,5 @@
+//! Tests: good tokens pass, forgeries of every kind do not.
+
 use super::*;
 use serde_json::json;
 
