@@ -118,10 +118,16 @@ impl Answer {
         Self::failure(&Rejection::not_found("there is nothing at this path").into())
     }
 
-    /// A success that a person should look at, under this word in the log.
+    /// A success that a person should look at.
     #[must_use]
-    pub fn worth_attention(self, outcome: &str) -> Self {
-        Self { attention: true, outcome: outcome.into(), ..self }
+    pub fn worth_attention(self) -> Self {
+        Self { attention: true, ..self }
+    }
+
+    /// A success that changed nothing.
+    #[must_use]
+    pub fn without_news(self) -> Self {
+        Self { repeat: true, ..self }
     }
 
     /// Whether a person should look at it although it is a success.

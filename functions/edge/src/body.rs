@@ -9,8 +9,13 @@ use worker::Request;
 /// Largest body that any function takes: 5 MiB.
 pub const LIMIT: usize = 5 * 1024 * 1024;
 
+/// How much of a body that is too long is still read, and thrown away, before the answer: who sends it without a break
+/// sees no answer before the end, and a connection that is closed on it fails the next request as well.
+const PATIENCE: usize = 32 * 1024 * 1024;
+
 /// The whole body. With a length in the headers it is read in one piece, since the runtime holds the sender to that
-/// length; without one it is read in chunks and given up as soon as it is too long.
+/// length; without one it is read in chunks, and what has become too long is
+/// no longer kept.
 ///
 /// # Errors
 /// `PAYLOAD_TOO_LARGE` above the limit; `BAD_INPUT` when the sender goes away or breaks off.
@@ -34,15 +39,20 @@ async fn read_chunks(request: &mut Request, limit: usize) -> Result<Vec<u8>, Fai
     }
     let mut chunks =
         request.stream().map_err(|error| Fault::internal(format!("body cannot be streamed: {error}")))?;
-    let mut body = Vec::new();
+    let (mut body, mut seen) = (Vec::new(), 0);
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|_| broken_off())?;
-        if body.len() + chunk.len() > limit {
-            return Err(too_large(limit));
+        seen += chunk.len();
+        if seen > limit + PATIENCE {
+            break;
         }
-        body.extend_from_slice(&chunk);
+        if seen <= limit {
+            body.extend_from_slice(&chunk);
+        } else {
+            body = Vec::new();
+        }
     }
-    Ok(body)
+    if seen > limit { Err(too_large(limit)) } else { Ok(body) }
 }
 
 fn too_large(limit: usize) -> Failure {

@@ -8,7 +8,7 @@ mod statement;
 
 use delivery::Delivery;
 use ordak_core::{
-    envelope::{Code, Failure, Fault, Rejection},
+    envelope::{Code, Envelope, Failure, Fault, Rejection},
     normalize::{NormalizeSettings, normalize},
     route,
     settings::{IngestSettings, WEBHOOK_SECRET},
@@ -22,6 +22,7 @@ use ordak_edge::{
     rpc::Rpc,
     serve::{Call, Function},
 };
+use serde_json::json;
 use std::{rc::Rc, time::Duration};
 use worker::{Context, Env, Request, Response, event};
 
@@ -127,9 +128,12 @@ async fn bury(
     let statement = statement::dead_letter(delivery, reason, raw)?;
     let body =
         rpc.call(RPC, statement, limit).await.map_err(|error| error.into_failure(RPC, Caller::Service))?;
-    let answer = Answer::passed_through(body)?;
-    match answer.status() {
-        200 => Ok(answer.worth_attention("dead_letter")),
-        _ => Err(Fault::internal(format!("{RPC} refused with {}", answer.outcome())).into()),
-    }
+    let data = Envelope::read(&body)?.into_data().map_err(|failure| match failure {
+        Failure::Fault(fault) => fault,
+        Failure::Rejection(rejection) => Fault::internal(format!("{RPC}: {}", rejection.message)),
+    })?;
+    let data = json!({
+        "event_id": null, "order_id": null, "outcome": "ignored", "dead_letter_id": data.get("dead_letter_id"),
+    });
+    Ok(Answer::envelope(&Envelope::done(data), "dead_letter").worth_attention())
 }

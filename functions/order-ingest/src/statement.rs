@@ -1,6 +1,7 @@
 //! The arguments of the two RPCs that take a delivery.
 //!
-//! The payload is put in as the bytes that came: what is signed is what is stored. Knows no client.
+//! The payload is put in as the bytes that came: what is signed is what is stored. What is absent is left out and null
+//! by its default: written as null, REST servers disagree what arrives. Knows no client.
 
 use crate::delivery::Delivery;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -12,14 +13,23 @@ use serde::Serialize;
 
 #[derive(Serialize)]
 struct Ingest<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
     p_shop_domain: Option<&'a str>,
     p_topic: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     p_webhook_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     p_triggered_at: Option<&'a str>,
     p_content_hash: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     p_secret_of: Option<&'a str>,
     p_own_secrets: &'a [&'a str],
+    #[serde(skip_serializing_if = "says_nothing")]
     p_order: &'a Normalized,
+}
+
+fn says_nothing(order: &&Normalized) -> bool {
+    **order == Normalized::Nothing
 }
 
 /// Arguments of `ingest_shopify_event`. `raw` must have been accepted by the normaliser: it is JSON.
@@ -54,6 +64,7 @@ pub fn ingest(
 #[derive(Serialize)]
 struct DeadLetter<'a> {
     p_source: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
     p_shop_domain: Option<&'a str>,
     p_topic: &'a str,
     p_external_id: &'a str,
@@ -124,8 +135,9 @@ mod tests {
         assert_eq!(read["p_shop_domain"], "bannos.myshopify.com");
         assert_eq!(read["p_secret_of"], "BANNOS");
         assert_eq!(read["p_own_secrets"], json!(["BANNOS"]));
-        assert_eq!(read["p_order"], Value::Null);
-        assert_eq!(read["p_webhook_id"], Value::Null);
+        for absent in ["p_order", "p_webhook_id", "p_triggered_at"] {
+            assert!(read.get(absent).is_none(), "{absent}");
+        }
     }
 
     #[test]

@@ -60,7 +60,10 @@ async fn work(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
         return Err(Rejection::unauthenticated("the service key is needed").into());
     }
     let run = Drain::new(&setup).run().await?;
-    let outcome = if run.claimed == 0 { "idle" } else { "drained" };
-    let answer = Answer::envelope(&Envelope::done(run.to_json()), outcome);
-    Ok(if run.dead > 0 { answer.worth_attention("gave_up") } else { answer })
+    let answer = |outcome| Answer::envelope(&Envelope::done(run.to_json()), outcome);
+    Ok(match (run.claimed, run.dead) {
+        (0, _) => answer("idle").without_news(),
+        (_, 0) => answer("drained"),
+        _ => answer("gave_up").worth_attention(),
+    })
 }

@@ -96,8 +96,10 @@ async fn ask(
     settings: &StageSettings,
     token: &str,
     function: &str,
-    arguments: Map<String, Value>,
+    mut arguments: Map<String, Value>,
 ) -> Result<Answer, Failure> {
+    // Left out, an argument is null by its default; written as null, REST servers disagree what arrives.
+    arguments.retain(|_, value| !value.is_null());
     let rpc = Rpc::new(&settings.supabase_url, settings.anon_key.headers_for_user(token))?;
     let arguments = serde_json::to_vec(&arguments)
         .map_err(|error| Fault::internal(format!("arguments cannot be written: {:?}", error.classify())))?;
