@@ -20,7 +20,7 @@ declare
     v_push_deltas integer[];
 begin
     -- The caller holds the stock rows, and nobody changes a line that is short without them: what is read here
-    -- stays true. A line that does not fit is passed over, a smaller one behind it may have its stock: new orders
+    -- stays true. Cancelled orders have no short lines. A line that does not fit is passed over, a smaller one behind it may have its stock: new orders
     -- would take it anyway.
     for v_row in
         select l.order_id, o.shopify_order_gid as gid, l.line_id, l.sku, l.short_quantity, i.id as item_id, i.ats
@@ -28,7 +28,7 @@ begin
         join public.orders o on o.store = l.store and o.id = l.order_id
         join public.inventory_items i on i.store = l.store and i.sku = l.sku and i.tracked
         join public.stores s on s.key = l.store and s.inventory_enabled
-        where l.store = p_store and l.sku = any(p_skus) and l.short_quantity > 0 and o.cancelled_at is null
+        where l.store = p_store and l.sku = any(p_skus) and l.short_quantity > 0
         order by l.sku, o.due_date nulls last, o.created_at, o.id, l."position", l.line_id
     loop
         if v_sku is distinct from v_row.sku then

@@ -2,19 +2,20 @@
 begin;
 select plan(13);
 
--- The events: a create that lacks fields, an edit, two of the same instant, a cancellation in between.
+-- The events: a create that lacks fields, three of the same instant, of which rank decides between two and the hash
+-- between two, and one that has no time at all.
 create temporary table story (position integer primary key, topic text, hash text, snapshot jsonb);
 insert into story values
     (1, 'orders/create', 'a', '{"topic_rank": 0, "updated_at": "2026-11-01T10:00:00Z", "payment_status": "pending",
         "total_amount": "20.00", "customer_name": "Ana Q.", "notes": "first", "lines": [
         {"line_id": "1", "position": 0, "sku": "C-1", "quantity": 2}, {"line_id": "2", "position": 1, "sku": "C-2", "quantity": 1}]}'),
-    (2, 'orders/updated', 'b', '{"topic_rank": 1, "updated_at": "2026-11-01T11:00:00Z", "payment_status": "pending",
+    (2, 'orders/updated', 'z', '{"topic_rank": 1, "updated_at": "2026-11-01T12:00:00Z", "payment_status": "pending",
         "total_amount": "50.00", "due_date": "2026-12-01", "notes": null, "lines": [
         {"line_id": "1", "position": 0, "sku": "C-1", "quantity": 5}, {"line_id": "3", "position": 1, "sku": "C-2", "quantity": 4}]}'),
-    (3, 'orders/updated', 'd', '{"topic_rank": 1, "updated_at": "2026-11-01T12:00:00+00:00", "payment_status": "paid",
-        "total_amount": "51.00", "notes": "third", "lines": [
+    (3, 'orders/edited', 'd', '{"topic_rank": 2, "updated_at": "2026-11-01T12:00:00+00:00", "payment_status": "paid",
+        "total_amount": "51.00", "notes": null, "lines": [
         {"line_id": "1", "position": 0, "sku": "C-2", "quantity": 3}, {"line_id": "4", "position": 1, "sku": null, "quantity": 1}]}'),
-    (4, 'orders/updated', 'c', '{"topic_rank": 1, "updated_at": "2026-11-01T23:00:00+11:00", "payment_status": "voided",
+    (4, 'orders/edited', 'c', '{"topic_rank": 2, "updated_at": "2026-11-01T23:00:00+11:00", "payment_status": "voided",
         "total_amount": "52.00", "notes": "fourth", "flavour": "Mint", "lines": []}'),
     (5, 'orders/paid', 'e', '{"topic_rank": 3, "updated_at": null, "payment_status": "refunded", "size": "Large",
         "total_amount": "53.00", "lines": [{"line_id": "5", "position": 0, "sku": "C-1", "quantity": 9}]}');
@@ -98,7 +99,7 @@ select lives_ok($$select pg_temp.tell('story', 8200000)$$, 'each event is taken 
 select is((select array_agg(orders) from pg_temp.ending(8200001, 8200120)), '{120}', 'all 120 end in the same rows');
 select is(
     (select columns from pg_temp.ending(8200001, 8200120)) - '{stage,assignee_id,storage,filling_start_ts,filling_complete_ts,covering_complete_ts,decorating_complete_ts,packing_start_ts,packing_complete_ts,shipping_status,store,delivery_method,product_title,cancel_reason}'::text[],
-    '{"size": "Large", "notes": "third", "flavour": "Mint", "currency": null, "due_date": "2026-12-01",
+    '{"size": "Large", "notes": "fourth", "flavour": "Mint", "currency": null, "due_date": "2026-12-01",
       "placeholder": false, "cancelled_at": null, "total_amount": 51.000, "customer_name": "Ana Q.",
       "missing_fields": ["product"], "payment_status": "paid", "inventory_blocked": false,
       "allocation_status": "allocated", "business_updated_at": "2026-11-01T12:00:00+00:00"}'::jsonb,
@@ -144,7 +145,7 @@ set local role service_role;
 select is(
     public.replay_order('bannos', (select o.id from public.orders o where o.shopify_order_id = 8200001))
         #> '{data,differences}',
-    '{"notes": {"live": "changed behind our back", "derived": "third"}}', 'a replay finds what differs'
+    '{"notes": {"live": "changed behind our back", "derived": "fourth"}}', 'a replay finds what differs'
 );
 
 select * from finish();

@@ -1,6 +1,6 @@
 -- Stock: held by difference, never twice, never below zero, and given to those who wait.
 begin;
-select plan(57);
+select plan(64);
 
 insert into public.inventory_items (store, sku, opening_ats, ats, tracked) values
     ('bannos', 'H-A', 10, 10, true), ('bannos', 'H-B', 10, 10, true), ('bannos', 'H-U', 10, 10, false),
@@ -189,6 +189,29 @@ select is(
     pg_temp.held(8404) || ' ' || pg_temp.status(8404) || ' ' || pg_temp.ats('H-A'), '1:9+0 2:30+0 3:6+0 allocated 0',
     'ends all waiting'
 );
+
+-- A release serves those who wait
+select is(
+    pg_temp.deliver(8404, 2, pg_temp.line('1', 'H-A', 9) || pg_temp.line('2', 'H-A', 30) || pg_temp.line('3', 'H-A', 6)
+        || pg_temp.line('4', 'H-A', 1), '{"due_date": "2026-12-03"}'),
+    'updated', 'one more is wanted, and nothing is left'
+);
+select is(pg_temp.held(8404), '1:9+0 2:30+0 3:6+0 4:0+1', 'the other lines keep what they hold');
+select is(pg_temp.deliver(8406, 0, pg_temp.line('1', 'H-A', 2), '{"due_date": "2026-12-02"}'), 'created', 'another waits');
+select is(pg_temp.deliver(8407, 0, pg_temp.line('1', 'H-A', 1), '{"due_date": null}'), 'created', 'one more waits');
+select is(
+    pg_temp.deliver(8403, 2, pg_temp.line('1', 'H-A', 2), '{"cancelled_at": "2026-11-01T10:02:00Z"}', 'orders/cancelled'),
+    'cancelled', 'an order that held two is cancelled'
+);
+select is(
+    pg_temp.held(8407) || ' ' || pg_temp.held(8406) || ' ' || pg_temp.held(8404) || ' ' || pg_temp.ats('H-A'),
+    '1:0+1 1:2+0 1:9+0 2:30+0 3:6+0 4:0+1 0', 'who is due first is served first, and only with what there is'
+);
+select is(
+    (select count(*) from public.stage_events s where s.order_id = 'bannos-8406' and s.action = 'order_allocated'), 1::bigint,
+    'and the order that has everything is told'
+);
+
 select is(
     (select i.ats from public.inventory_items i where i.store = 'flourlane' and i.sku = 'H-A'), 7,
     'the same SKU of another store is another SKU'

@@ -1,6 +1,6 @@
 -- Deliveries as the edge hands them over: stored once, applied once, kept when applying fails.
 begin;
-select plan(55);
+select plan(58);
 
 create function pg_temp.snapshot(p_number text, p_change jsonb default '{}')
 returns jsonb
@@ -115,6 +115,16 @@ select is(
     (select array_agg(s.meta ->> 'outcome' order by s.id) from public.stage_events s
      where s.order_id = 'bannos-81001' and s.action = 'order_ingested'),
     '{created,updated,stale,cancelled,updated}', 'each applied delivery is audited, a duplicate is not'
+);
+
+select is(
+    pg_temp.deliver('orders/cancelled', 'i2', pg_temp.snapshot('81002', '{"topic_rank": 6}')) #>> '{data,outcome}', 'updated',
+    'a body that is known under another topic does not cancel: topics are not signed'
+);
+select is((select o.cancelled_at from public.orders o where o.id = 'bannos-81002'), null, 'indeed');
+select is(
+    pg_temp.deliver('orders/cancelled', 'i2c', pg_temp.snapshot('81002', '{"topic_rank": 6}')) #>> '{data,outcome}',
+    'cancelled', 'a body of its own cancels, even without the time of it'
 );
 
 -- The update before its create
