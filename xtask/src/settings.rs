@@ -96,7 +96,10 @@ fn defaults(layout: &Layout, backend: &Backend) -> Result<Vec<(String, String)>>
     values.extend(project.jwt_secret.map(|secret| ("SUPABASE_JWT_SECRET", secret)));
     if layout.name == StackName::Test {
         // The end-to-end tests make a store that signs with secrets of its own, of which one is retiring.
-        values.push(("SHOPIFY_WEBHOOK_SECRET_TESTTEN", "ordak-local-own-secret,ordak-local-own-secret-before".to_owned()));
+        values.push((
+            "SHOPIFY_WEBHOOK_SECRET_TESTTEN",
+            "ordak-local-own-secret,ordak-local-own-secret-before".to_owned(),
+        ));
     }
     Ok(values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
 }
