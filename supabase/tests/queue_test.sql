@@ -4,7 +4,8 @@ select plan(59);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
-insert into public.queue_topics (topic, max_attempts, base_ms, lease_seconds) values ('t_one', 3, 5000, 60), ('t_two', 3, 5000, 60);
+insert into public.queue_topics (topic, max_attempts, base_ms, lease_seconds) values
+    ('t_one', 3, 5000, 60), ('t_two', 3, 5000, 60);
 insert into public.queue_topics (topic, paused) values ('t_paused', true);
 
 -- Enqueueing

@@ -1,0 +1,81 @@
+-- A claim among 100 000 waiting items, of which 1 000 are due, reads an index and touches what it takes.
+begin;
+select plan(7);
+
+update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
+insert into public.queue_topics (topic) values ('t_volume'), ('t_other');
+insert into public.work_queue (topic, store, dedupe_key, priority, status, next_retry_at)
+select
+    't_volume', 'bannos', 'volume ' || n, n % 7, (case when n % 4 = 0 then 'error' else 'pending' end)::public.work_status,
+    case when n % 100 = 0 then now() - make_interval(secs => n / 100) else now() + make_interval(secs => n) end
+from generate_series(1, 100000) n;
+insert into public.work_queue (topic, store, dedupe_key, status, finished_at)
+select 't_volume', 'bannos', 'done ' || n, 'done', now() from generate_series(1, 20000) n;
+analyze public.work_queue;
+
+create temporary table reads (name text, fetched bigint, scanned bigint);
+create function pg_temp.note(p_name text)
+returns void
+language sql
+security definer
+as $$
+    insert into reads
+    select p_name, coalesce(t.idx_tup_fetch, 0), t.seq_tup_read
+    from pg_catalog.pg_stat_xact_user_tables t where t.relid = 'public.work_queue'::regclass;
+$$;
+create function pg_temp.spent(p_from text, p_to text)
+returns table (fetched bigint, scanned bigint)
+language sql
+as $$
+    select b.fetched - a.fetched, b.scanned - a.scanned from reads a, reads b where a.name = p_from and b.name = p_to;
+$$;
+grant execute on all functions in schema pg_temp to service_role;
+create temporary table batch (id bigint, fence bigint);
+grant all on batch to service_role;
+
+set local role service_role;
+set local request.jwt.claims = '{"role":"service_role"}';
+
+select pg_temp.note('before');
+insert into batch
+select (i ->> 'id')::bigint, (i ->> 'fence')::bigint
+from jsonb_array_elements(public.claim_work('w', '{t_volume}', 100) #> '{data,items}') i;
+select pg_temp.note('claimed');
+select is(
+    public.report_work('w', (select jsonb_agg(jsonb_build_object('id', b.id, 'fence', b.fence, 'outcome', 'done')) from batch b))
+        #>> '{data,done}',
+    '100', 'a hundred are claimed and reported'
+);
+select pg_temp.note('reported');
+
+-- The planner may be wrong about everything: the limit and the index must not depend on it.
+set local enable_hashjoin = off;
+set local enable_mergejoin = off;
+set local enable_material = off;
+select is(
+    jsonb_array_length(public.claim_work('w', '{t_volume}', 100) #> '{data,items}'), 100,
+    'forced to nested loops, a claim takes its limit and no more'
+);
+select is(
+    (select count(*) from public.work_queue w where w.topic = 't_volume' and w.status = 'processing'), 100::bigint,
+    'and leases no more'
+);
+select pg_temp.note('forced');
+select is(
+    jsonb_array_length(public.claim_work('w', '{t_other}', 100) #> '{data,items}'), 0, 'nothing waits under another topic'
+);
+select pg_temp.note('empty');
+
+reset role;
+-- Each row is read twice: when it is chosen and when it is changed.
+select ok(
+    s.fetched <= 250 and s.scanned = 0, 'a claim reads its rows by index: ' || s.fetched || ' ' || s.scanned
+) from pg_temp.spent('before', 'claimed') s;
+select ok(
+    s.fetched <= 250 and s.scanned = 0, 'so does a report: ' || s.fetched || ' ' || s.scanned
+) from pg_temp.spent('claimed', 'reported') s;
+select ok(s.fetched <= 10 and s.scanned = 0, 'an empty claim reads nothing: ' || s.fetched || ' ' || s.scanned)
+from pg_temp.spent('forced', 'empty') s;
+
+select * from finish();
+rollback;
