@@ -20,14 +20,15 @@ pub const LOCAL_ADMIN_TOKEN: &str = "ordak-local-admin-token";
 pub const LOCAL_DATABASE_PASSWORD: &str = "postgres";
 
 const DAY: u64 = 24 * 60 * 60;
-const API_KEY_DAYS: u64 = 3650;
+/// The keys of a project do not change: these were made on 1 January 2026, for ten years.
+const API_KEY_MADE: u64 = 1_767_225_600;
+const API_KEY_DAYS: u64 = 3652;
 const USER_TOKEN_DAYS: u64 = 7;
 
 /// The key of a project's role, `anon` or `service_role`, as Supabase's JWT keys look.
 pub fn api_key(secret: &str, role: &str) -> Result<String> {
-    let now = now()?;
-    let claims = json!({ "iss": "supabase", "ref": "local", "role": role, "iat": now, "exp": now + API_KEY_DAYS * DAY });
-    sign(secret, &claims)
+    let (iat, exp) = (API_KEY_MADE, API_KEY_MADE + API_KEY_DAYS * DAY);
+    sign(secret, &json!({ "iss": "supabase", "ref": "local", "role": role, "iat": iat, "exp": exp }))
 }
 
 /// A signed-in user's token as Supabase Auth gives it.

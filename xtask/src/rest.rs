@@ -2,13 +2,13 @@
 //! hosted API gateway does with the `apikey` header. Holds no rule of the product.
 
 use std::fs::File;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
@@ -18,7 +18,7 @@ use postrust_server::Host;
 use tracing_subscriber::EnvFilter;
 
 use crate::database::{self, Role};
-use crate::keys::LOCAL_JWT_SECRET;
+use crate::keys::{self, LOCAL_JWT_SECRET};
 use crate::layout::Layout;
 
 /// Connections to the database; the server allows 200 in all.
@@ -42,27 +42,43 @@ pub async fn service(layout: &Layout) -> Result<Router> {
     ])
     .map_err(|error| anyhow::anyhow!("the REST server's configuration: {error}"))?;
     let app = postrust_server::build(config, Host::SERVER).await.context("the REST server cannot start")?;
-    Ok(Router::new().nest_service("/rest/v1", app.router).layer(middleware::from_fn(api_gateway)))
+    let keys = Arc::new([
+        keys::api_key(LOCAL_JWT_SECRET, "anon")?,
+        keys::api_key(LOCAL_JWT_SECRET, "service_role")?,
+    ]);
+    Ok(Router::new()
+        .nest_service("/rest/v1", app.router)
+        .layer(middleware::from_fn_with_state(keys, api_gateway)))
 }
 
-/// A project answers nobody without an `apikey`; a request with nothing else acts as that key's role.
-async fn api_gateway(mut request: Request, next: Next) -> Response {
+/// A project's two API keys.
+type Keys = Arc<[String; 2]>;
+
+/// A project answers nobody without one of its API keys; a request with nothing else acts as that key's role.
+async fn api_gateway(State(keys): State<Keys>, mut request: Request, next: Next) -> Response {
     if request.method() == Method::OPTIONS {
         return next.run(request).await;
     }
-    let Some(key) = request.headers().get("apikey").cloned() else { return no_api_key() };
-    if !request.headers().contains_key(AUTHORIZATION) {
-        let bearer = key.to_str().ok().and_then(|key| HeaderValue::from_str(&format!("Bearer {key}")).ok());
-        let Some(bearer) = bearer else { return no_api_key() };
+    let Some(key) = request.headers().get("apikey") else {
+        return refusal(
+            r#"{"message":"No API key found in request","hint":"No `apikey` request header was found."}"#,
+        );
+    };
+    let Some(known) = keys.iter().find(|known| known.as_bytes() == key.as_bytes()) else {
+        return refusal(
+            r#"{"message":"Invalid API key","hint":"It is neither the anon nor the service_role key."}"#,
+        );
+    };
+    if !request.headers().contains_key(AUTHORIZATION)
+        && let Ok(bearer) = HeaderValue::from_str(&format!("Bearer {known}"))
+    {
         request.headers_mut().insert(AUTHORIZATION, bearer);
     }
     next.run(request).await
 }
 
-fn no_api_key() -> Response {
-    let mut response = Response::new(Body::from(
-        r#"{"message":"No API key found in request","hint":"No `apikey` request header or url param was found."}"#,
-    ));
+fn refusal(body: &'static str) -> Response {
+    let mut response = Response::new(Body::from(body));
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
@@ -95,7 +111,9 @@ mod tests {
     }
 
     async fn ask(headers: &[(&'static str, &str)]) -> (u16, String) {
-        let app = Router::new().route("/", get(echo)).layer(middleware::from_fn(api_gateway));
+        let keys = Arc::new(["anon".to_owned(), "key".to_owned()]);
+        let app =
+            Router::new().route("/", get(echo)).layer(middleware::from_fn_with_state(keys, api_gateway));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, app).await });
@@ -108,8 +126,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_request_without_a_key_is_refused() {
+    async fn a_request_without_a_key_of_the_project_is_refused() {
         assert_eq!(ask(&[("authorization", "Bearer user")]).await.0, 401);
+        assert_eq!(ask(&[("apikey", "user")]).await.0, 401);
+        assert_eq!(ask(&[("apikey", "key2"), ("authorization", "Bearer user")]).await.0, 401);
     }
 
     #[tokio::test]

@@ -61,10 +61,17 @@ pub fn tail_of_file(path: &Path) -> String {
     std::fs::read(path).map(|bytes| tail(&String::from_utf8_lossy(&bytes), TAIL_LINES)).unwrap_or_default()
 }
 
-/// Runs a long command with its output in a log file and a sign of life on the terminal. On failure the error
-/// carries the end of the output and `remedy`.
-pub async fn run(what: &str, mut command: Command, log: &Path, remedy: &str) -> Result<()> {
+/// Announces and runs a long command with its output in a log file and a sign of life on the terminal. On failure the
+/// error carries the end of the output and `remedy`.
+pub async fn run(what: &str, command: Command, log: &Path, remedy: &str) -> Result<()> {
     let step = step(what);
+    run_unannounced(what, command, log, remedy).await?;
+    step.done();
+    Ok(())
+}
+
+/// The same without the announcement, for commands that run side by side.
+pub async fn run_unannounced(what: &str, mut command: Command, log: &Path, remedy: &str) -> Result<()> {
     if let Some(folder) = log.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
@@ -76,7 +83,7 @@ pub async fn run(what: &str, mut command: Command, log: &Path, remedy: &str) -> 
     forward(child.stdout.take(), lines.clone());
     forward(child.stderr.take(), lines);
 
-    let mut progress = Progress::new(step.started);
+    let mut progress = Progress::new(Instant::now());
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {

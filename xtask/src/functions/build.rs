@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use flate2::Compression;
 use flate2::write::GzEncoder;
+use futures_util::future::try_join_all;
 use tokio::process::Command;
 
 use super::Function;
@@ -23,9 +24,13 @@ pub async fn all(checkout: &Checkout, tools: &Tools, functions: &[Function]) -> 
         return Ok(());
     }
     compile(checkout, functions).await?;
-    for function in functions {
-        bundle(checkout, tools, function).await?;
+    let step = say::step("bundling the workers");
+    // Shrinking a module keeps one core busy for some seconds.
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    for some in functions.chunks(cores) {
+        try_join_all(some.iter().map(|function| bundle(checkout, tools, function))).await?;
     }
+    step.done();
     for function in functions {
         say::info(format!(
             "  {} is {} KB gzip",
@@ -71,7 +76,8 @@ async fn bundle(checkout: &Checkout, tools: &Tools, function: &Function) -> Resu
         .env("ESBUILD_BIN", &tools.esbuild)
         .current_dir(checkout.root());
     let log = checkout.local(format!("logs/bundle-{}.log", function.name));
-    say::run(&format!("bundling {}", function.name), build, &log, "Correct what the output names.").await
+    let what = format!("bundling {}", function.name);
+    say::run_unannounced(&what, build, &log, "Correct what the output names.").await
 }
 
 /// The name of the package in a folder.
