@@ -44,12 +44,14 @@ comment on function private.keep_dead_letter(text, text, text, text, text, text,
 
 create function public.record_dead_letter(
     p_source text,
-    p_shop_domain text,
-    p_topic text,
-    p_external_id text,
-    p_reason text,
-    p_body text,
-    p_encoding text
+    p_shop_domain text default null,
+    p_topic text default null,
+    p_external_id text default null,
+    p_reason text default null,
+    p_body text default null,
+    p_encoding text default null,
+    p_secret_of text default null,
+    p_own_secrets text[] default null
 )
 returns jsonb
 language plpgsql
@@ -69,14 +71,24 @@ begin
     end if;
 
     select s.key into v_store from public.stores s where s.shop_domain = lower(btrim(p_shop_domain));
+    -- As for a delivery that can be read: the shop is a claim, and the secret has to agree with it.
+    if v_store is not null
+        and p_secret_of is distinct from (case when upper(v_store) = any(p_own_secrets) then upper(v_store) end)
+    then
+        return private.fail('UNAUTHENTICATED', 'the signature is not of this shop');
+    end if;
+
     return private.ok(jsonb_build_object('dead_letter_id', private.keep_dead_letter(
         v_store, p_source, p_shop_domain, p_topic, nullif(p_external_id, ''), p_reason, p_body,
         coalesce(p_encoding, 'utf8')
     )));
 end;
 $$;
-revoke execute on function public.record_dead_letter(text, text, text, text, text, text, text)
+revoke execute on function
+    public.record_dead_letter(text, text, text, text, text, text, text, text, text[])
     from public, anon, authenticated;
-grant execute on function public.record_dead_letter(text, text, text, text, text, text, text) to service_role;
-comment on function public.record_dead_letter(text, text, text, text, text, text, text) is
-    'Keeps a delivery that cannot be processed, with its raw body, once for each source and external id. A body with bytes that text cannot hold comes as base64. Returns {dead_letter_id}. Callable by service_role. Codes: BAD_INPUT.';
+grant execute on function
+    public.record_dead_letter(text, text, text, text, text, text, text, text, text[])
+    to service_role;
+comment on function public.record_dead_letter(text, text, text, text, text, text, text, text, text[]) is
+    'Keeps a delivery that cannot be processed, with its raw body, once for each source and external id. A body with bytes that text cannot hold comes as base64. p_secret_of and p_own_secrets as in ingest_shopify_event. Returns {dead_letter_id}. Callable by service_role. Codes: BAD_INPUT, UNAUTHENTICATED (nothing stored).';

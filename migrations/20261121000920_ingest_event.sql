@@ -108,15 +108,15 @@ comment on function private.try_event(public.event_store, public.stores, boolean
     'Applies an event in a sub-transaction: when that fails the event stays, unprocessed, with the SQLSTATE as its error and, if wanted, an order_ingest_retry. Called by other functions only. Codes: INTERNAL.';
 
 create function public.ingest_shopify_event(
-    p_shop_domain text,
-    p_topic text,
-    p_webhook_id text,
-    p_triggered_at timestamptz,
-    p_content_hash text,
-    p_order jsonb,
-    p_payload jsonb,
-    p_secret_of text,
-    p_own_secrets text[]
+    p_shop_domain text default null,
+    p_topic text default null,
+    p_webhook_id text default null,
+    p_triggered_at timestamptz default null,
+    p_content_hash text default null,
+    p_order jsonb default null,
+    p_payload jsonb default null,
+    p_secret_of text default null,
+    p_own_secrets text[] default null
 )
 returns jsonb
 language plpgsql

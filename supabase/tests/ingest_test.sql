@@ -1,6 +1,6 @@
 -- Deliveries as the edge hands them over: stored once, applied once, kept when applying fails.
 begin;
-select plan(58);
+select plan(60);
 
 create function pg_temp.snapshot(p_number text, p_change jsonb default '{}')
 returns jsonb
@@ -235,6 +235,24 @@ select is(
     public.record_dead_letter('shopify', null, null, null, 'why', 'x', 'latin1') ->> 'code', 'BAD_INPUT',
     'an encoding that nobody can read back is refused'
 );
+select is(
+    public.record_dead_letter(
+        'shopify', 'bannos.myshopify.com', p_reason => 'not JSON', p_external_id => 'x2', p_own_secrets => '{BANNOS}'
+    ) ->> 'code',
+    'UNAUTHENTICATED', 'a store with its own secret keeps nothing that the shared one signed'
+);
+select is(
+    (
+        select array_agg(public.record_dead_letter(
+            'shopify', v.shop, p_reason => 'not JSON', p_external_id => v.id, p_secret_of => 'BANNOS',
+            p_own_secrets => '{BANNOS}'
+        ) ->> 'ok' order by v.id)
+        from (values
+            ('x3', 'bannos.myshopify.com'), ('x4', 'flourlane.myshopify.com'), ('x5', 'unknown.myshopify.com')
+        ) v (id, shop)
+    ),
+    array['true', 'false', 'true'], 'its own secret keeps its own, and what names no store'
+);
 
 -- Values that cannot be read
 select is(
@@ -311,7 +329,7 @@ select throws_ok(
 from (
     values
         ('public.ingest_shopify_event(null, null, null, null, null, null, null, null, null)'),
-        ('public.record_dead_letter(null, null, null, null, null, null, null)'),
+        ('public.record_dead_letter(null, null, null, null, null, null, null, null, null)'),
         ('public.replay_event(1)'),
         ('public.replay_order(null, null)')
 ) as call (sql);

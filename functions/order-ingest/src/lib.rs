@@ -4,11 +4,13 @@
 //! order means is decided in `ordak-core` and in SQL; here bytes are carried.
 
 mod delivery;
+mod intake;
 mod statement;
 
 use delivery::Delivery;
+use intake::Intake;
 use ordak_core::{
-    envelope::{Code, Envelope, Failure, Fault, Rejection},
+    envelope::{Failure, Fault, Rejection},
     normalize::{NormalizeSettings, normalize},
     route,
     settings::{IngestSettings, WEBHOOK_SECRET},
@@ -18,16 +20,11 @@ use ordak_edge::{
     body, clock,
     isolate::{PerIsolate, Variables, getter},
     kick,
-    rest_error::Caller,
     rpc::Rpc,
     serve::{Call, Function},
 };
-use serde_json::json;
-use std::{rc::Rc, time::Duration};
+use std::rc::Rc;
 use worker::{Context, Env, Request, Response, event};
-
-/// All the time the database has for one delivery, so that Shopify's 5 s are kept.
-const DATABASE_LIMIT_MS: u64 = 4000;
 
 /// Outcomes after which work may be due.
 const CHANGES: [&str; 4] = ["created", "updated", "hydrated", "cancelled"];
@@ -74,66 +71,19 @@ async fn receive(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     let delivery = Delivery::read(&raw, verified, |name| call.header(name));
     call.route = Some(delivery.topic.to_string());
 
-    let started = clock::now_ms();
+    let intake = Intake {
+        rpc: &setup.rpc,
+        delivery: &delivery,
+        own_secrets: setup.settings.signing.own_stores(),
+        raw: &raw,
+        started: clock::now_ms(),
+    };
     let answer = match normalize(&delivery.topic, &raw, &setup.normalize) {
-        Ok(order) => {
-            let statement = statement::ingest(&delivery, &order, &setup.settings.signing.own_stores(), &raw)?;
-            match ingest(&setup.rpc, statement).await? {
-                Ingested::Answered(answer) => answer,
-                Ingested::Unstorable => {
-                    bury(&setup.rpc, &delivery, "the database refuses the payload", &raw, started).await?
-                }
-            }
-        }
-        Err(error) => bury(&setup.rpc, &delivery, statement::reason(error), &raw, started).await?,
+        Ok(order) => intake.take(&order).await?,
+        Err(error) => intake.bury(statement::reason(error)).await?,
     };
     if CHANGES.contains(&answer.outcome()) {
         kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, &setup.settings.database.service_key);
     }
     Ok(answer)
-}
-
-/// What came of the RPC.
-enum Ingested {
-    /// Its envelope, as it is.
-    Answered(Answer),
-    /// The payload is JSON, but the database can make nothing of it.
-    Unstorable,
-}
-
-async fn ingest(rpc: &Rpc, statement: Vec<u8>) -> Result<Ingested, Failure> {
-    const RPC: &str = "ingest_shopify_event";
-    match rpc.call(RPC, statement, Duration::from_millis(DATABASE_LIMIT_MS)).await {
-        Ok(body) => match Answer::passed_through(body)? {
-            answer if answer.status() == Code::BadInput.http_status() => Ok(Ingested::Unstorable),
-            answer => Ok(Ingested::Answered(answer)),
-        },
-        Err(error) if error.is_about_the_data() => Ok(Ingested::Unstorable),
-        Err(error) => Err(error.into_failure(RPC, Caller::Service)),
-    }
-}
-
-/// Keeps a delivery that can never be applied: asking Shopify to send it again would not help, and after some failures
-/// Shopify drops the subscription.
-async fn bury(
-    rpc: &Rpc,
-    delivery: &Delivery,
-    reason: &str,
-    raw: &[u8],
-    started: u64,
-) -> Result<Answer, Failure> {
-    const RPC: &str = "record_dead_letter";
-    let spent = clock::now_ms().saturating_sub(started);
-    let limit = Duration::from_millis(DATABASE_LIMIT_MS.saturating_sub(spent).max(500));
-    let statement = statement::dead_letter(delivery, reason, raw)?;
-    let body =
-        rpc.call(RPC, statement, limit).await.map_err(|error| error.into_failure(RPC, Caller::Service))?;
-    let data = Envelope::read(&body)?.into_data().map_err(|failure| match failure {
-        Failure::Fault(fault) => fault,
-        Failure::Rejection(rejection) => Fault::internal(format!("{RPC}: {}", rejection.message)),
-    })?;
-    let data = json!({
-        "event_id": null, "order_id": null, "outcome": "ignored", "dead_letter_id": data.get("dead_letter_id"),
-    });
-    Ok(Answer::envelope(&Envelope::done(data), "dead_letter").worth_attention())
 }

@@ -71,13 +71,21 @@ struct DeadLetter<'a> {
     p_reason: &'a str,
     p_body: &'a str,
     p_encoding: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    p_secret_of: Option<&'a str>,
+    p_own_secrets: &'a [&'a str],
 }
 
 /// Arguments of `record_dead_letter`: the body as text when it is text that Postgres can hold, else as base64.
 ///
 /// # Errors
 /// A fault when the arguments cannot be written.
-pub fn dead_letter(delivery: &Delivery, reason: &str, raw: &[u8]) -> Result<Vec<u8>, Fault> {
+pub fn dead_letter(
+    delivery: &Delivery,
+    reason: &str,
+    own_secrets: &[&str],
+    raw: &[u8],
+) -> Result<Vec<u8>, Fault> {
     let text = std::str::from_utf8(raw).ok().filter(|text| !text.contains('\0'));
     let (body, encoding) = match text {
         Some(text) => (text.to_owned(), "utf8"),
@@ -91,6 +99,8 @@ pub fn dead_letter(delivery: &Delivery, reason: &str, raw: &[u8]) -> Result<Vec<
         p_reason: reason,
         p_body: &body,
         p_encoding: encoding,
+        p_secret_of: delivery.verified.own_store(),
+        p_own_secrets: own_secrets,
     })
     .map_err(unwritable)
 }
@@ -144,7 +154,7 @@ mod tests {
     fn a_dead_letter_survives_bytes_that_are_no_text() {
         for raw in [&b"\xff\xfe"[..], b"a\0b"] {
             let letter: Value =
-                serde_json::from_slice(&dead_letter(&delivery(VerifiedBy::Shared), "r", raw).unwrap())
+                serde_json::from_slice(&dead_letter(&delivery(VerifiedBy::Shared), "r", &[], raw).unwrap())
                     .unwrap();
             assert_eq!(letter["p_encoding"], "base64");
             assert_eq!(STANDARD.decode(letter["p_body"].as_str().unwrap()).unwrap(), raw);
@@ -154,7 +164,7 @@ mod tests {
     #[test]
     fn a_dead_letter_of_text_is_readable() {
         let letter: Value = serde_json::from_slice(
-            &dead_letter(&delivery(VerifiedBy::Shared), "r", "{\"ü\u{1}".as_bytes()).unwrap(),
+            &dead_letter(&delivery(VerifiedBy::Shared), "r", &[], "{\"ü\u{1}".as_bytes()).unwrap(),
         )
         .unwrap();
         assert_eq!((&letter["p_encoding"], &letter["p_body"]), (&json!("utf8"), &json!("{\"ü\u{1}")));

@@ -100,13 +100,18 @@ impl<'a> Drain<'a> {
     /// Drains and records the run.
     ///
     /// # Errors
-    /// The first fault of the database. What was done before it is recorded all the same.
+    /// The first fault of the database. What was done before it is recorded all the same; a drain that could not even
+    /// claim is none.
     pub async fn run(&self) -> Result<Run, Fault> {
         let mut run = Run::default();
         let result = self.drain(&mut run).await;
         run.ms = self.elapsed();
-        let recorded = queue::record(&self.setup.rpc, &self.record_of(&run)).await;
-        result.and(recorded)?;
+        if result.is_ok() || run.claimed > 0 {
+            let recorded = queue::record(&self.setup.rpc, &self.record_of(&run)).await;
+            result.and(recorded)?;
+        } else {
+            result?;
+        }
         Ok(run)
     }
 
