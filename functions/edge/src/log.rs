@@ -7,6 +7,9 @@ use ordak_core::sanitize::sanitize;
 use serde::Serialize;
 use worker::{js_sys, wasm_bindgen::JsValue, web_sys};
 
+/// Longest text in a line.
+const LONGEST: usize = 300;
+
 /// How much attention a line deserves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -107,6 +110,18 @@ impl<'a> Line<'a> {
     }
 }
 
+/// Masked, and cut: a line is for reading, whatever somebody put into a path.
 fn clean(text: &str) -> String {
-    sanitize(text).into_owned()
+    sanitize(text).chars().take(LONGEST).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_is_masked_and_cut() {
+        assert_eq!(clean("jamie.rivera@example.com"), "jam***@example.com");
+        assert_eq!(clean(&"ü".repeat(5000)).chars().count(), LONGEST);
+    }
 }

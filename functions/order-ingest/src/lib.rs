@@ -84,6 +84,7 @@ async fn receive(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     };
     if CHANGES.contains(&answer.outcome()) {
         kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, &setup.settings.database.service_key);
+        return Ok(answer);
     }
-    Ok(answer)
+    Ok(answer.without_news())
 }
