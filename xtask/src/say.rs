@@ -106,7 +106,6 @@ pub async fn run_unannounced(what: &str, mut command: Command, log: &Path, remed
             log.display()
         );
     }
-    step.done();
     Ok(())
 }
 
