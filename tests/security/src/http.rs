@@ -6,7 +6,7 @@
 mod wire;
 
 use anyhow::{Context, Result, bail};
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -119,16 +119,11 @@ impl Request {
         let head = self.head(host, path);
         // A server may answer and stop reading before the whole body is out: what it said still counts.
         let sent = stream.write_all(&head).and_then(|()| self.write_body(&mut stream));
-        let mut received = Vec::new();
-        let read = stream.read_to_end(&mut received);
-        match wire::parse(&received) {
-            Some(answer) => Ok(answer),
-            None => bail!(
-                "no answer from {} {}: sent {sent:?}, read {read:?}, {} bytes",
-                self.method,
-                self.url,
-                received.len()
-            ),
+        match receive(&mut stream) {
+            Ok(Some(answer)) => Ok(answer),
+            received => {
+                bail!("no answer from {} {}: sent {sent:?}, received {received:?}", self.method, self.url)
+            }
         }
     }
 
@@ -175,6 +170,25 @@ impl Answer {
     #[must_use]
     pub fn excerpt(&self) -> String {
         String::from_utf8_lossy(&self.body).chars().take(200).collect()
+    }
+}
+
+/// Reads until an answer is whole: a server may well leave the connection open behind it.
+fn receive(stream: &mut TcpStream) -> std::io::Result<Option<Answer>> {
+    let mut received = Vec::new();
+    let mut piece = [0; 16 * 1024];
+    loop {
+        let length = match stream.read(&mut piece) {
+            Ok(length) => length,
+            // A connection that is torn down still counts as the end of what was said.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => 0,
+            Err(error) => return Err(error),
+        };
+        received.extend_from_slice(piece.get(..length).unwrap_or_default());
+        let answer = wire::parse(&received, length == 0);
+        if answer.is_some() || length == 0 {
+            return Ok(answer);
+        }
     }
 }
 

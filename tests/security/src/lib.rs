@@ -4,10 +4,13 @@
 //! is up (`cargo xtask test security`). Nothing here knows how the stack is built; it speaks to it as a stranger
 //! would, and looks into the database to see that a refused request left nothing behind.
 
+pub mod caller;
 pub mod database;
+pub mod delivery;
 pub mod fingerprint;
 pub mod http;
 pub mod jwt;
+pub mod matrix;
 pub mod people;
 pub mod stack;
 pub mod surface;

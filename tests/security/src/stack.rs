@@ -21,7 +21,12 @@ pub struct Stack {
     pub database: String,
     /// The webhook secrets in force, the newest first.
     pub webhook_secrets: Vec<String>,
+    /// Stores with secrets of their own.
+    own_secrets: Vec<(String, Vec<String>)>,
 }
+
+/// Where the secrets are; a store's own are in `<this>_<STORE>`.
+const WEBHOOK_SECRET: &str = "SHOPIFY_WEBHOOK_SECRET";
 
 impl Stack {
     /// Reads the variables of the test stack.
@@ -44,10 +49,12 @@ impl Stack {
             service_key: read("SUPABASE_SERVICE_ROLE_KEY"),
             jwt_secret: read("SUPABASE_JWT_SECRET"),
             database: read("DATABASE_URL"),
-            webhook_secrets: read("SHOPIFY_WEBHOOK_SECRET")
-                .split(',')
-                .map(|secret| secret.trim().to_owned())
-                .filter(|secret| !secret.is_empty())
+            webhook_secrets: secrets(&read(WEBHOOK_SECRET)),
+            own_secrets: std::env::vars()
+                .filter_map(|(name, list)| {
+                    let store = name.strip_prefix(WEBHOOK_SECRET)?.strip_prefix('_')?.to_lowercase();
+                    Some((store, secrets(&list)))
+                })
                 .collect(),
         };
         if !missing.is_empty() {
@@ -84,4 +91,19 @@ impl Stack {
     pub fn webhook_secret(&self) -> Result<&str> {
         self.webhook_secrets.first().map(String::as_str).context("SHOPIFY_WEBHOOK_SECRET holds no secret")
     }
+
+    /// A store that is changing its own secret: its key and its secrets, the newest first.
+    ///
+    /// # Errors
+    /// When the stack has no such store.
+    pub fn rotation(&self) -> Result<(String, Vec<String>)> {
+        let found = self.own_secrets.iter().find(|(_, secrets)| secrets.len() > 1).cloned();
+        found.context(
+            "no SHOPIFY_WEBHOOK_SECRET_<STORE> lists two secrets: the test stack must have such a store",
+        )
+    }
+}
+
+fn secrets(list: &str) -> Vec<String> {
+    list.split(',').map(|secret| secret.trim().to_owned()).filter(|secret| !secret.is_empty()).collect()
 }

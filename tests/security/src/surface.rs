@@ -3,7 +3,7 @@
 //! Actions and reads come from the tables of the core crate, functions and tables from the catalog of the database.
 
 use crate::database::Database;
-use crate::http::Request;
+use crate::http::{Answer, Request};
 use crate::stack::Stack;
 use anyhow::{Context, Result};
 use ordak_core::action::{ACTIONS, Action, Kind, READS};
@@ -18,6 +18,8 @@ pub struct Rpc {
     pub parameters: Vec<(String, String, bool)>,
     /// Whether signed-in users may execute it; all others are for the service role.
     pub for_users: bool,
+    /// Whether it is a computed column: its argument is a row of a table, and it is asked for as a column.
+    pub computed: bool,
 }
 
 /// Something at the edge that wants to know who is calling.
@@ -65,7 +67,10 @@ pub fn rpcs(database: &mut Database) -> Result<Vec<Rpc>> {
                 has_function_privilege('authenticated', p.oid, 'execute'),
                 coalesce(jsonb_agg(jsonb_build_array(
                     a.name, format_type(a.type, null), a.ordinal <= p.pronargs - p.pronargdefaults
-                ) order by a.ordinal) filter (where a.name is not null), '[]')
+                ) order by a.ordinal) filter (where a.name is not null), '[]'),
+                exists (
+                    select 1 from pg_catalog.pg_class c where c.reltype = any (p.proargtypes::oid[]) and c.relkind in ('r', 'p')
+                )
          from pg_catalog.pg_proc p
          left join lateral unnest(p.proargnames, p.proargtypes::oid[]) with ordinality as a (name, type, ordinal)
              on a.ordinal <= p.pronargs
@@ -79,7 +84,8 @@ pub fn rpcs(database: &mut Database) -> Result<Vec<Rpc>> {
             let (name, for_users) =
                 (cells.next().unwrap_or_default(), cells.next().unwrap_or_default() == "t");
             let parameters = serde_json::from_str(&cells.next().unwrap_or_default()).context("parameters")?;
-            Ok(Rpc { name, parameters, for_users })
+            let computed = cells.next().unwrap_or_default() == "t";
+            Ok(Rpc { name, parameters, for_users, computed })
         })
         .collect()
 }
@@ -112,6 +118,13 @@ pub fn partitions(database: &mut Database) -> Result<Vec<(String, String)>> {
             (cells.next().unwrap_or_default(), cells.next().unwrap_or_default())
         })
         .collect())
+}
+
+/// Whether an answer says that there is nothing of this name to be had. PostgREST shows no partitions: what is not
+/// offered is as good as denied.
+#[must_use]
+pub fn is_hidden(answer: &Answer) -> bool {
+    answer.status == 404 && answer.json()["code"] == "PGRST205"
 }
 
 impl Rpc {

@@ -2,21 +2,17 @@
 //!
 //! Each cell runs as PostgREST runs a request: claims set, role switched, one statement. Everything is rolled back.
 
-mod matrix;
 mod over_rest;
 
-use anyhow::{Context, Result, bail};
-use matrix::{Matrix, Rows, Table};
-use ordak_security::database::{Database, SqlError};
+use anyhow::{Context, Result};
+use ordak_security::caller::{Caller, Outcome};
+use ordak_security::database::Database;
+use ordak_security::matrix::{Matrix, Rows, Table, WORLD};
 use ordak_security::people::Actor;
 use ordak_security::stack::Stack;
 use ordak_security::surface;
 use ordak_security::tally::Tally;
 use std::collections::BTreeSet;
-use std::path::Path;
-
-/// The checked-in file.
-const MATRIX: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../supabase/access.toml");
 
 /// Nobody but their owner may touch these.
 const CLOSED_SCHEMAS: &str = "'private', 'auth'";
@@ -25,12 +21,12 @@ const CLOSED_SCHEMAS: &str = "'private', 'auth'";
 fn every_cell_is_as_the_file_says() -> Result<()> {
     let stack = Stack::from_env()?;
     let mut database = Database::connect(&stack.database)?;
-    let matrix = Matrix::read(Path::new(MATRIX))?;
+    let matrix = Matrix::read()?;
     let mut tally = Tally::new("access");
 
     let tables = the_file_is_complete(&matrix, &mut database, &mut tally)?;
     database.run("begin")?;
-    database.run(include_str!("world.sql")).context("world.sql")?;
+    database.run(WORLD).context("the world")?;
     let mut caller = Caller { stack: &stack, database };
     for actor in Actor::ALL {
         for table in &tables {
@@ -57,7 +53,7 @@ fn the_same_cells_hold_over_rest() -> Result<()> {
     let stack = Stack::from_env()?;
     let mut database = Database::connect(&stack.database)?;
     let mut tally = Tally::new("access over REST");
-    let matrix = Matrix::read(Path::new(MATRIX))?;
+    let matrix = Matrix::read()?;
     let tables = the_file_is_complete(&matrix, &mut database, &mut tally)?;
     over_rest::sample(&stack, &matrix, &tables, &mut database, &mut tally)?;
     tally.finish()
@@ -181,59 +177,4 @@ fn closed_schemas(actor: Actor, caller: &mut Caller, tally: &mut Tally) -> Resul
         });
     }
     Ok(())
-}
-
-/// What came of one statement.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Outcome {
-    /// No privilege.
-    Denied,
-    /// The first value.
-    Text(String),
-    /// Any other error.
-    Failed(SqlError),
-}
-
-impl Outcome {
-    fn matches(&self, expected: &str) -> bool {
-        let answer = match self {
-            Self::Denied => return expected == "x",
-            Self::Failed(_) => return false,
-            Self::Text(text) => serde_json::from_str::<serde_json::Value>(text).unwrap_or_default(),
-        };
-        match (answer["ok"].as_bool(), answer["code"].as_str()) {
-            // A computed column answers a value, not an envelope.
-            (Some(true) | None, _) => expected == "ok",
-            (Some(false), Some("NOT_FOUND")) => expected == "404",
-            (Some(false), Some("PERMISSION_DENIED")) => expected == "perm",
-            (Some(false), code) => code == Some(expected),
-        }
-    }
-}
-
-/// The one connection, on which everybody acts in turn.
-struct Caller<'a> {
-    stack: &'a Stack,
-    database: Database,
-}
-
-impl Caller<'_> {
-    /// Runs a statement as an actor and takes back whatever it did.
-    fn outcome(&mut self, actor: Actor, statement: &str) -> Result<Outcome> {
-        self.database.run("savepoint cell")?;
-        self.database.run(&actor.enter(self.stack))?;
-        let answer = self.database.value(statement);
-        self.database.run("rollback to savepoint cell; release savepoint cell")?;
-        Ok(match answer {
-            Ok(value) => Outcome::Text(value.unwrap_or_default()),
-            Err(error) if error.code == "42501" => Outcome::Denied,
-            Err(error) if error.code == "-----" => bail!("{statement}: {error}"),
-            Err(error) => Outcome::Failed(error),
-        })
-    }
-
-    /// Asks as the owner of the schema.
-    fn owner(&mut self, question: &str) -> Result<String> {
-        self.database.value(question)?.with_context(|| format!("no answer: {question}"))
-    }
 }

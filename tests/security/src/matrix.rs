@@ -1,9 +1,17 @@
-//! The checked-in file, read into cells. Knows nothing of what is true; that is for the database to show.
+//! The checked-in file `supabase/access.toml`, read into cells, and the world that its cells are about.
+//!
+//! Knows nothing of what is true; that is for the database to show.
 
+use crate::people::Actor;
 use anyhow::{Context, Result, ensure};
-use ordak_security::people::Actor;
 use serde::Deserialize;
 use std::collections::BTreeMap;
+
+/// Where the file is.
+const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../supabase/access.toml");
+
+/// One row of every table for each store, for a transaction that is rolled back.
+pub const WORLD: &str = include_str!("world.sql");
 
 /// The file.
 #[derive(Debug, Deserialize)]
@@ -70,9 +78,12 @@ impl Rows {
 
 impl Matrix {
     /// Reads the file and checks that every row has a cell for every actor.
-    pub fn read(path: &std::path::Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).with_context(|| format!("read {}", path.display()))?;
-        let matrix: Self = toml::from_str(&text).with_context(|| format!("{}", path.display()))?;
+    ///
+    /// # Errors
+    /// When it cannot be read or is not in its form.
+    pub fn read() -> Result<Self> {
+        let text = std::fs::read_to_string(PATH).with_context(|| format!("read {PATH}"))?;
+        let matrix: Self = toml::from_str(&text).context(PATH)?;
         let names: Vec<&str> = Actor::ALL.iter().map(|actor| actor.name()).collect();
         ensure!(matrix.actors == names, "the actors are {names:?}, in this order");
         for (name, class) in &matrix.classes {
@@ -121,6 +132,7 @@ impl Matrix {
     }
 
     /// What a select of these rows shows, and the condition that picks them; `None` when there can be no such rows.
+    #[must_use]
     pub fn select(&self, table: &Table, rows: Rows, actor: Actor) -> Option<(&str, String)> {
         let class = self.class(table)?;
         let elsewhere = match (&table.store, rows) {
@@ -140,6 +152,7 @@ impl Matrix {
     }
 
     /// What a write comes to.
+    #[must_use]
     pub fn write(&self, table: &Table, actor: Actor) -> Option<&str> {
         cell(&self.class(table)?.writes, actor)
     }
@@ -155,6 +168,7 @@ impl Matrix {
 
 impl Rpc {
     /// The call and what comes of it, `None` when this function has no such row.
+    #[must_use]
     pub fn cell(&self, rows: Rows, actor: Actor) -> Option<(&str, String)> {
         let (cells, store) = match rows {
             Rows::Own => (self.own.as_ref()?, actor.own_store()),
