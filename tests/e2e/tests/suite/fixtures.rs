@@ -5,6 +5,7 @@ use ordak_e2e::delivery::Delivery;
 use ordak_e2e::order::{Order, fixture};
 use ordak_e2e::stack::Stack;
 use ordak_e2e::store::{BANNOS, COMPLIANCE, FLOURLANE, Store};
+use ordak_e2e::unique;
 use serde_json::{Value, json};
 
 /// What an order becomes.
@@ -243,7 +244,8 @@ async fn payloads_that_are_no_snapshot_are_taken_too() -> Outcome {
 #[tokio::test]
 async fn an_unknown_topic_is_stored_and_ignored() -> Outcome {
     let stack = Stack::up().await?;
-    let delivery = Delivery::new(COMPLIANCE, "themes/publish", r#"{"id": 1, "name": "Dawn"}"#);
+    let delivery =
+        Delivery::new(COMPLIANCE, "themes/publish", format!(r#"{{"id": 1, "name": "{}"}}"#, unique()));
     let answer = delivery.send(&stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, "ignored"), "{}", answer.text);
     let like = format!("%{}%", delivery.webhook_id);
