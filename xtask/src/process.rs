@@ -29,6 +29,8 @@ pub struct Managed {
     pid: Pid,
     stop_with: Signal,
     book: Book,
+    /// How many processes the group had when it was whole.
+    whole: usize,
 }
 
 impl Managed {
@@ -56,12 +58,36 @@ impl Managed {
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let pid = pid.with_context(|| format!("{what} ended as it started"))?;
         book.add(Entry { name: name.to_owned(), pid: pid.as_raw_nonzero().get() })?;
-        Ok(Self { what, log, child, pid, stop_with, book })
+        Ok(Self { what, log, child, pid, stop_with, book, whole: 1 })
     }
 
     /// Waits until the process ends by itself.
     pub async fn ended(&mut self) -> Result<ExitStatus> {
         self.child.wait().await.with_context(|| format!("cannot wait for {}", self.what))
+    }
+
+    /// From now on a smaller group than this is a broken one.
+    pub fn is_whole_now(&mut self) {
+        self.whole = process_table::group_size(self.pid.as_raw_nonzero().get());
+    }
+
+    /// Returns when the group has had fewer processes than when it was whole, for longer than an exchange of one takes.
+    /// Some programs do not notice that a process they started was killed.
+    pub fn broken(&self) -> impl Future<Output = ()> + use<> {
+        let (group, whole) = (self.pid.as_raw_nonzero().get(), self.whole);
+        async move {
+            let mut seen = 0;
+            while seen < 3 {
+                tokio::time::sleep(Duration::from_millis(500)).await;
+                seen = if process_table::group_size(group) < whole { seen + 1 } else { 0 };
+            }
+        }
+    }
+
+    /// Kills the group at once.
+    pub fn kill(&self) {
+        // A group that is gone is what is wanted.
+        let _gone = kill_process_group(self.pid, Signal::KILL);
     }
 
     /// Whether it has ended by itself.
@@ -80,7 +106,7 @@ impl Managed {
                 let _ended = tokio::time::timeout(Duration::from_secs(3), self.child.wait()).await;
             }
         }
-        let _gone = kill_process_group(self.pid, Signal::KILL);
+        self.kill();
         let _ended = self.child.wait().await;
         self.book.remove(self.pid.as_raw_nonzero().get())
     }
@@ -129,9 +155,10 @@ impl Book {
 }
 
 /// Ends what a supervisor that was killed has left behind. Only processes that carry this stack's mark are touched,
-/// whatever has become of the recorded numbers since. To be called while holding the stack's lock.
-pub async fn end_leftovers(layout: &Layout, also_marked_by: &Path) -> Result<()> {
+/// whatever has become of the recorded numbers since; says how many there were. To be called while holding the stack's lock.
+pub async fn end_leftovers(layout: &Layout, also_marked_by: &Path) -> Result<usize> {
     let book = Book::of(layout);
+    let mut ended = 0;
     for entry in book.read() {
         let Some(group) = Pid::from_raw(entry.pid) else { continue };
         let marks = [format!("{MARK}={}", book.mark), also_marked_by.to_string_lossy().into_owned()];
@@ -152,5 +179,6 @@ pub async fn end_leftovers(layout: &Layout, also_marked_by: &Path) -> Result<()>
             }
         }
     }
-    book.write(&[])
+    book.write(&[])?;
+    Ok(ended)
 }

@@ -11,6 +11,16 @@ pub fn group_has_mark(group: i32, marks: &[String]) -> bool {
     if Path::new("/proc/self/stat").exists() { linux(group, marks) } else { ps(group, marks) }
 }
 
+/// How many living processes the group has.
+pub fn group_size(group: i32) -> usize {
+    if !Path::new("/proc/self/stat").exists() {
+        return ps_lines(group).len();
+    }
+    let Ok(entries) = std::fs::read_dir("/proc") else { return 0 };
+    let stats = entries.flatten().filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok());
+    stats.filter(|stat| is_living_member(stat, group)).count()
+}
+
 /// Whether there is a process of this number.
 pub fn exists(pid: i32) -> bool {
     let Some(pid) = Pid::from_raw(pid) else { return false };
@@ -60,13 +70,17 @@ fn has_mark(text: &[u8], marks: &[String]) -> bool {
 
 /// Systems without `/proc` (macOS): `ps` shows the environment of one's own processes.
 fn ps(group: i32, marks: &[String]) -> bool {
+    ps_lines(group).iter().any(|command| marks.iter().any(|mark| command.contains(mark.as_str())))
+}
+
+fn ps_lines(group: i32) -> Vec<String> {
     let output = Command::new("ps").args(["-axEww", "-o", "pgid=,command="]).output();
-    let Ok(output) = output else { return false };
-    String::from_utf8_lossy(&output.stdout).lines().any(|line| {
-        let line = line.trim_start();
-        let (number, command) = line.split_once(' ').unwrap_or((line, ""));
-        number.parse::<i32>() == Ok(group) && marks.iter().any(|mark| command.contains(mark.as_str()))
-    })
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).into_owned()).unwrap_or_default();
+    let lines = text.lines().filter_map(|line| line.trim_start().split_once(' '));
+    lines
+        .filter(|(number, _)| number.parse::<i32>() == Ok(group))
+        .map(|(_, command)| command.to_owned())
+        .collect()
 }
 
 #[cfg(test)]

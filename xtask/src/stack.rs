@@ -111,6 +111,7 @@ impl Stack {
         let configs = functions::config::derive(&self.functions, &self.layout.path("wrangler"), &values)?;
         let workers = self.workers.insert(functions::serve::start(&self.layout, &configs)?);
         functions::serve::wait_until_up(&self.layout, workers).await?;
+        workers.is_whole_now();
         step.done();
         Ok(())
     }
@@ -174,16 +175,21 @@ impl Stack {
     }
 }
 
-/// Waits for the end of a process that may not be there.
+/// Waits for the end of a process that may not be there. One that has lost processes of its own is ended.
 async fn ended(process: Option<&mut Managed>) -> Result<String> {
-    match process {
-        Some(process) => {
-            let what = process.what;
-            let status = process.ended().await?;
-            Ok(format!("{what} ended by itself ({status})"))
-        }
-        None => std::future::pending().await,
+    let Some(process) = process else { return std::future::pending().await };
+    let what = process.what;
+    let broken = process.broken();
+    let status = tokio::select! {
+        status = process.ended() => Some(status?),
+        () = broken => None,
+    };
+    if let Some(status) = status {
+        return Ok(format!("{what} ended by itself ({status})"));
     }
+    process.kill();
+    process.ended().await?;
+    Ok(format!("{what} lost a process"))
 }
 
 fn serve(server: impl Future<Output = std::io::Result<()>> + Send + 'static) -> JoinHandle<()> {

@@ -145,8 +145,8 @@ pub async fn supervise(checkout: &Checkout) -> Result<()> {
 /// Ends the background stack of this checkout, if there is one.
 pub async fn down(checkout: &Checkout, wipe: bool) -> Result<()> {
     let layout = Layout::new(checkout, StackName::Dev)?;
+    let mut ended = 0;
     match lock::holder(&layout.path("lock"))? {
-        None if !wipe => say::info("Nothing is running here."),
         None => {}
         Some(None) => bail!("a stack is just starting or ending here. Try again in a moment."),
         Some(Some(holder)) if !holder.background => bail!(
@@ -159,12 +159,16 @@ pub async fn down(checkout: &Checkout, wipe: bool) -> Result<()> {
             kill_process(pid, Signal::TERM).context("cannot reach the supervisor")?;
             lock::wait_until_free(&layout.path("lock"), PATIENCE).await?;
             step.done();
+            ended += 1;
         }
     }
     let _lock = take(&layout, true)?;
     layout.create()?;
-    process::end_leftovers(&layout, &Place::of(&layout)?.data).await?;
+    ended += process::end_leftovers(&layout, &Place::of(&layout)?.data).await?;
     remove_env_file(&layout)?;
+    if ended == 0 && !wipe {
+        say::info("Nothing is running here.");
+    }
     if wipe {
         delete_data(&layout)?;
         say::info("The local data is deleted.");
