@@ -17,23 +17,32 @@ pub const PATH: &str = "/functions/v1/order-ingest";
 /// One delivery.
 #[derive(Clone, Debug)]
 pub struct Delivery {
-    /// `X-Shopify-Shop-Domain`.
+    /// `X-Shopify-Shop-Domain`; empty sends none.
     pub shop: String,
-    /// `X-Shopify-Topic`.
+    /// `X-Shopify-Topic`; empty sends none.
     pub topic: String,
     /// `X-Shopify-Webhook-Id`; empty sends none.
     pub webhook_id: String,
     /// The raw body.
     pub body: Bytes,
-    signature: Signature,
-    chunked: bool,
+    /// `Content-Encoding`; empty sends none.
+    pub encoding: String,
+    /// Whose signature it carries.
+    pub signature: Signature,
+    /// Sent in pieces, without a content length.
+    pub chunked: bool,
 }
 
+/// The signature of a delivery.
 #[derive(Clone, Debug)]
-enum Signature {
+pub enum Signature {
+    /// By the secret that all stores share.
     Shared,
+    /// By this secret.
     By(String),
+    /// These bytes, whatever they are.
     Header(Vec<u8>),
+    /// None at all.
     None,
 }
 
@@ -45,6 +54,7 @@ impl Delivery {
             topic: topic.to_owned(),
             webhook_id: unique(),
             body: body.into(),
+            encoding: String::new(),
             signature: Signature::Shared,
             chunked: false,
         }
@@ -90,11 +100,16 @@ impl Delivery {
         let mut request = stack
             .request(Method::POST, PATH)
             .header("Content-Type", "application/json")
-            .header("X-Shopify-Shop-Domain", &self.shop)
-            .header("X-Shopify-Topic", &self.topic)
             .header("X-Shopify-API-Version", "2026-10");
-        if !self.webhook_id.is_empty() {
-            request = request.header("X-Shopify-Webhook-Id", &self.webhook_id);
+        for (name, value) in [
+            ("X-Shopify-Shop-Domain", &self.shop),
+            ("X-Shopify-Topic", &self.topic),
+            ("X-Shopify-Webhook-Id", &self.webhook_id),
+            ("Content-Encoding", &self.encoding),
+        ] {
+            if !value.is_empty() {
+                request = request.header(name, value);
+            }
         }
         let signature = match &self.signature {
             Signature::Shared => Some(sign(&self.body, &stack.webhook_secret).into_bytes()),

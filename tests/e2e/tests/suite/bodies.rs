@@ -14,7 +14,10 @@ const LIMIT: usize = 5 * 1024 * 1024;
 
 /// Answered 200, and kept: as an event that was applied, or byte for byte as a dead letter.
 async fn kept(stack: &Stack, what: &str, body: Vec<u8>) -> Outcome {
-    let delivery = Delivery::new(BANNOS, "orders/create", body);
+    kept_as(stack, what, Delivery::new(BANNOS, "orders/create", body)).await
+}
+
+async fn kept_as(stack: &Stack, what: &str, delivery: Delivery) -> Outcome {
     let answer = delivery.send(stack).await?;
     assert_eq!((answer.status, answer.at("/ok")), (200, &Value::Bool(true)), "{what}: {}", answer.text);
     let like = format!("%{}%", delivery.webhook_id);
@@ -214,4 +217,24 @@ async fn more_than_five_mebibytes_is_too_much_however_it_is_sent() -> Outcome {
         );
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn headers_that_shopify_never_leaves_out_may_be_missing() -> Outcome {
+    let stack = Stack::up().await?;
+    let delivery = || Delivery::new(BANNOS, "orders/create", Order::simple().unwrap().bytes());
+    kept_as(&stack, "no shop", delivery().from_shop("")).await?;
+    kept_as(&stack, "no topic", Delivery { topic: String::new(), ..delivery() }).await?;
+    kept_as(&stack, "long shop", delivery().from_shop(&"x".repeat(4_000))).await?;
+    kept_as(&stack, "long topic", Delivery { topic: "x".repeat(4_000), ..delivery() }).await
+}
+
+#[tokio::test]
+async fn a_compressed_body_is_not_unpacked() -> Outcome {
+    let stack = Stack::up().await?;
+    // An empty gzip stream, and noise that makes it unique.
+    let head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let body = [&head[..], ordak_e2e::unique().as_bytes()].concat();
+    let delivery = Delivery { encoding: "gzip".to_owned(), ..Delivery::new(BANNOS, "orders/create", body) };
+    kept_as(&stack, "gzip", delivery).await
 }
