@@ -165,6 +165,7 @@ pub async fn end_leftovers(layout: &Layout, also_marked_by: &Path) -> Result<usi
         if !process_table::group_has_mark(entry.pid, &marks) {
             continue;
         }
+        ended += 1;
         println!(
             "• ending {} (process {}), left over from a supervisor that was killed",
             entry.name, entry.pid

@@ -49,7 +49,7 @@ pub async fn show(env: &StackEnv) -> Result<()> {
         bail!("the sample order {order_id} did not reach Complete");
     }
     let report = drain(env).await?;
-    say::info(format!("  queue       drained: {report}"));
+    say::info(format!("  queue       {report}"));
     say::info(format!("  Shopify     (fake) has {SKU} at {}", level_at_shopify(env).await?));
     Ok(())
 }
@@ -109,12 +109,13 @@ async fn drain(env: &StackEnv) -> Result<String> {
     let url = format!("{}/functions/v1/queue-worker", env.get("GATEWAY_URL")?);
     let key = env.get("SUPABASE_SERVICE_ROLE_KEY")?;
     let request = reqwest::Client::new().post(url).bearer_auth(key).header("apikey", key).json(&json!({}));
-    let report =
-        envelope(request.send().await.context("no answer from the queue worker")?, "draining the queue")
-            .await?;
+    let response = request.send().await.context("no answer from the queue worker")?;
+    let report = envelope(response, "draining the queue").await?;
     let count = |name: &str| report.get(name).and_then(Value::as_i64).unwrap_or_default();
-    // The order's own kick may have been quicker.
-    Ok(format!("{} sent now, {} to retry, {} given up", count("done"), count("retried"), count("dead")))
+    Ok(match (count("done"), count("retried"), count("dead")) {
+        (0, 0, 0) => "empty already: the order itself woke the worker".to_owned(),
+        (done, retried, dead) => format!("{done} sent, {retried} to retry, {dead} given up"),
+    })
 }
 
 /// The data of an envelope, or its refusal as an error.
@@ -129,7 +130,7 @@ async fn envelope(response: reqwest::Response, what: &str) -> Result<Value> {
 }
 
 async fn order(env: &StackEnv, id: &str) -> Result<Value> {
-    let select = "select=product_title,total_amount,currency,stage";
+    let select = "select=product_title,total_amount::text,currency,stage";
     let rows = rest_rows(env, &format!("orders?store=eq.{STORE}&id=eq.{id}&{select}")).await?;
     rows.into_iter().next().with_context(|| format!("order {id} is not in the database"))
 }
