@@ -59,6 +59,26 @@ revoke execute on function private.stores_for(uuid, public.staff_role) from publ
 comment on function private.stores_for(uuid, public.staff_role) is
     'Stores in which the user holds at least the given role; empty for inactive or unknown users.';
 
+create function private.caller()
+returns uuid
+language sql
+stable
+set search_path = ''
+as $$
+    -- PostgREST takes whatever the project's key has signed, also a token without an audience, an end or a person.
+    -- Only one that is for signed-in users, and ends, says who somebody is.
+    select case
+        when auth.jwt() -> 'aud' ? 'authenticated'
+            and jsonb_typeof(auth.jwt() -> 'exp') = 'number'
+            and pg_input_is_valid(auth.jwt() ->> 'sub', 'uuid')
+            then (auth.jwt() ->> 'sub')::uuid
+    end;
+$$;
+revoke execute on function private.caller() from public, anon;
+grant execute on function private.caller() to authenticated, service_role;
+comment on function private.caller() is
+    'The signed-in person who calls, null for everybody else. Every rule about people asks this and not auth.uid().';
+
 create function private.readable_stores(p_minimum public.staff_role default 'Staff')
 returns text[]
 language sql
@@ -67,7 +87,7 @@ security definer
 set search_path = ''
 as $$
     -- definer because: called from policies by users who cannot read staff themselves.
-    select private.stores_for((select auth.uid()), p_minimum);
+    select private.stores_for((select private.caller()), p_minimum);
 $$;
 revoke execute on function private.readable_stores(public.staff_role) from public, anon;
 grant execute on function private.readable_stores(public.staff_role) to authenticated;
@@ -99,9 +119,9 @@ create policy stores_select_service on public.stores for select to service_role 
 
 -- Who has left sees nothing, not even what they were.
 create policy staff_select_self on public.staff for select to authenticated
-    using (user_id = (select auth.uid()) and active);
+    using (user_id = (select private.caller()) and active);
 create policy staff_select_service on public.staff for select to service_role using (true);
 
 create policy staff_stores_select_self on public.staff_stores for select to authenticated
-    using (user_id = (select auth.uid()) and store = any ((select private.readable_stores())::text[]));
+    using (user_id = (select private.caller()) and store = any ((select private.readable_stores())::text[]));
 create policy staff_stores_select_service on public.staff_stores for select to service_role using (true);

@@ -35,7 +35,7 @@ set search_path = ''
 as $$
     select case
         when private.is_service() then (select coalesce(array_agg(s.key), '{}') from public.stores s)
-        else private.stores_for(auth.uid(), 'Supervisor')
+        else private.stores_for(private.caller(), 'Supervisor')
     end;
 $$;
 revoke execute on function private.supervised_stores() from public, anon;
@@ -82,7 +82,7 @@ begin
     ),
     audited as (
         insert into public.work_audit (store, work_id, topic, action, performed_by)
-        select c.store, c.id, c.topic, 'retry', case when not private.is_service() then auth.uid() end
+        select c.store, c.id, c.topic, 'retry', case when not private.is_service() then private.caller() end
         from changed c
     )
     select (select count(*) from seen), (select array_agg(c.id order by c.id) from changed c)
@@ -145,7 +145,7 @@ begin
         insert into public.work_audit (store, work_id, topic, action, reason, performed_by)
         select
             c.store, c.id, c.topic, 'discard', left(p_reason, 1000),
-            case when not private.is_service() then auth.uid() end
+            case when not private.is_service() then private.caller() end
         from changed c
     )
     select (select count(*) from seen), (select array_agg(c.id order by c.id) from changed c)

@@ -15,10 +15,10 @@ declare
     v_key text;
     v_allocated integer := 0;
 begin
-    if not v_service and not coalesce(p_store = any(private.stores_for(auth.uid(), 'Staff')), false) then
+    if not v_service and not coalesce(p_store = any(private.stores_for(private.caller(), 'Staff')), false) then
         return private.fail('NOT_FOUND', 'no such store');
     end if;
-    if not v_service and not p_store = any(private.stores_for(auth.uid(), 'Supervisor')) then
+    if not v_service and not p_store = any(private.stores_for(private.caller(), 'Supervisor')) then
         return private.fail('PERMISSION_DENIED', 'only a supervisor may adjust stock');
     end if;
     if coalesce(p_delta, 0) = 0 then
@@ -59,7 +59,7 @@ begin
     values (
         v_item.id, p_store, p_delta,
         case when p_reason in ('restock', 'reconcile') then p_reason else 'adjust' end,
-        left(p_reason, 500), case when not v_service then auth.uid() end, v_key
+        left(p_reason, 500), case when not v_service then private.caller() end, v_key
     )
     on conflict (idempotency_key) do nothing;
     if not found then
@@ -93,7 +93,7 @@ set search_path = ''
 as $$
 -- definer because: one answer for users and service role; the store of the caller is checked here.
 begin
-    if not private.is_service() and not coalesce(p_store = any(private.stores_for(auth.uid(), 'Staff')), false) then
+    if not private.is_service() and not coalesce(p_store = any(private.stores_for(private.caller(), 'Staff')), false) then
         return private.fail('NOT_FOUND', 'no such store');
     end if;
     if p_skus is null or cardinality(p_skus) > 1000 then
@@ -122,7 +122,7 @@ set search_path = ''
 as $$
 -- definer because: one answer for users and service role; the store of the caller is checked here.
 begin
-    if not private.is_service() and not coalesce(p_store = any(private.stores_for(auth.uid(), 'Staff')), false) then
+    if not private.is_service() and not coalesce(p_store = any(private.stores_for(private.caller(), 'Staff')), false) then
         return private.fail('NOT_FOUND', 'no such store');
     end if;
     if cardinality(p_skus) > 1000 then

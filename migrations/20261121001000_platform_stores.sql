@@ -6,7 +6,7 @@ language sql
 stable
 set search_path = ''
 as $$
-    select case when private.is_service() then p_user else auth.uid() end;
+    select case when private.is_service() then p_user else private.caller() end;
 $$;
 revoke execute on function private.acting_user(uuid) from public, anon;
 grant execute on function private.acting_user(uuid) to authenticated, service_role;
@@ -43,7 +43,7 @@ as $$
     select private.is_service()
         or exists (
             select 1 from public.staff st
-            where st.user_id = auth.uid() and st.active and st.role = 'Admin'
+            where st.user_id = private.caller() and st.active and st.role = 'Admin'
         );
 $$;
 revoke execute on function private.acts_as_admin() from public, anon, authenticated;

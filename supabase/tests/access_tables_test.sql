@@ -36,17 +36,17 @@ create temp table actors (name text, role text, claims text, level integer, stor
 insert into actors values
     ('anon', 'anon', '{"role":"anon"}', -1, '{}'),
     ('no staff row', 'authenticated',
-        '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000006"}', 0, '{}'),
+        '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000006"}', 0, '{}'),
     ('inactive', 'authenticated',
-        '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000005"}', 0, '{bannos}'),
+        '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000005"}', 0, '{bannos}'),
     ('staff', 'authenticated',
-        '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}', 1, '{bannos}'),
+        '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}', 1, '{bannos}'),
     ('staff of another store', 'authenticated',
-        '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000004"}', 1, '{flourlane}'),
+        '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000004"}', 1, '{flourlane}'),
     ('supervisor', 'authenticated',
-        '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000002"}', 2, '{bannos}'),
+        '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000002"}', 2, '{bannos}'),
     ('admin', 'authenticated',
-        '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}', 3, '{bannos,flourlane}'),
+        '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}', 3, '{bannos,flourlane}'),
     ('service', 'service_role', '{"role":"service_role"}', 3, '{bannos,flourlane}');
 
 create function pg_temp.try_as(p_role text, p_claims text, p_query text)
@@ -148,7 +148,7 @@ select is_empty(
 -- A role counts at once ------------------------------------------------------------------------------------------------
 update public.staff set active = false where user_id = '00000000-0000-4000-8000-000000000002';
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000002"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000002"}';
 select is_empty('select 1 from public.orders', 'whoever is switched off sees nothing in the next statement');
 
 select * from finish();

@@ -46,7 +46,7 @@ set local role service_role;
 select is(public.get_health() #>> '{data,oldest_pending_s}', '90', 'a lost lease is due again');
 
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';
 select throws_ok('select public.get_health()', '42501', null, 'not even an Admin may ask');
 set local role anon;
 select throws_ok('select public.get_health()', '42501', null, 'nor anon');

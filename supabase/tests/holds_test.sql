@@ -224,7 +224,7 @@ select is(
 
 -- Who may
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 select is(
     (public.adjust_stock('bannos', 'H-B', 1, 'adjust', 'k5') ->> 'code')
         || ' ' || (public.adjust_stock('flourlane', 'H-A', 1, 'adjust', 'k5') ->> 'code')
@@ -235,7 +235,7 @@ select is(
     'staff see the stock of their store and do not adjust it'
 );
 select throws_ok('select public.deduct_on_order_create(''x'')', '42501', null, 'nor hold for an order by name');
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000002"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000002"}';
 select is(
     (public.adjust_stock('bannos', 'H-B', 1, 'found one', 'k5') #>> '{data,ats}')
         || ' ' || (public.adjust_stock('flourlane', 'H-A', 1, 'adjust', 'k5') ->> 'code')

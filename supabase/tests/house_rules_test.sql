@@ -41,6 +41,7 @@ cross join lateral (
         -- Replaying an event must outlive whatever is wrong with it, and partitions have no other way to be made.
         ('swallows every error', f.prosrc ~* 'when\s+others' and f.name !~ '^private[.]try_event\('),
         ('runs dynamic SQL', f.prosrc ~* '\mexecute\s+(format|v_|p_|'')' and f.name !~ '^private[.]create_partition\('),
+        ('trusts a token for being signed', f.prosrc ~ 'auth[.]uid' and f.name !~ '^private[.]caller\('),
         ('says not who may call it', f.schema = 'public' and coalesce(f.comment, '') !~* 'callable by'),
         ('is closed to the service role',
             f.schema = 'public' and not has_function_privilege('service_role', f.oid, 'execute')),
@@ -76,6 +77,9 @@ cross join lateral (
         ('has a policy that asks once a row', exists (
             select 1 from policy p
             where p.polrelid = t.oid and p.using_text ~ '(auth|private)[.]' and p.using_text !~ '\( ?SELECT '
+        )),
+        ('has a policy that trusts a token for being signed', exists (
+            select 1 from policy p where p.polrelid = t.oid and p.using_text ~ 'auth[.]uid'
         )),
         ('can be read by anon', has_table_privilege('anon', t.oid, 'select')),
         ('can be written by a client', exists (
@@ -163,7 +167,7 @@ returns integer
 language plpgsql
 as $$
 begin
-    execute 'select 1';
+    execute 'select auth.uid()';
     return 1;
 exception when others then
     return 0;
@@ -183,7 +187,7 @@ select set_eq(
     array[
         'has no comment', 'has a search_path of its caller', 'anon may execute it', 'everybody may execute it',
         'is a definer without a reason', 'is overloaded', 'has a parameter without p_', 'swallows every error',
-        'runs dynamic SQL', 'says not who may call it', 'is closed to the service role',
+        'runs dynamic SQL', 'trusts a token for being signed', 'says not who may call it', 'is closed to the service role',
         'writes with the rights of its caller', 'answers without the envelope'
     ],
     'a bad function breaks every rule of functions'
@@ -194,7 +198,7 @@ grant select, insert on public.planted_open to anon;
 create table public.planted_odd (store text, noted_at timestamptz);
 alter table public.planted_odd enable row level security;
 create policy odd on public.planted_odd for all
-    using (store = any (private.readable_stores()));
+    using (store = any (private.readable_stores()) and auth.uid() is not null);
 create sequence public.planted_numbers;
 grant usage on sequence public.planted_numbers to authenticated;
 create view public.planted_view as select 1 as one;
@@ -205,8 +209,8 @@ select set_eq(
     $$ select distinct fault from table_faults where name ~ '^planted' $$,
     array[
         'has no row security', 'has no policy', 'has a policy that is not for select', 'has a policy for everybody',
-        'has a policy with a strange name', 'has a policy that asks once a row', 'can be read by anon',
-        'can be written by a client', 'is closed to the service role', 'has no primary key', 'has no created_at',
+        'has a policy with a strange name', 'has a policy that asks once a row',
+        'has a policy that trusts a token for being signed', 'can be read by anon', 'can be written by a client', 'is closed to the service role', 'has no primary key', 'has no created_at',
         'has a foreign key without an index', 'has a policy on a column without an index',
         'is a sequence that clients may use', 'is a view in public', 'is a private table that clients may read'
     ],

@@ -322,7 +322,7 @@ select is(public.replay_event(-1) ->> 'code', 'NOT_FOUND', 'an unknown event is 
 
 -- Who may
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';
 select throws_ok(
     format('select %s', call.sql), '42501', null, 'not even an Admin may call ' || split_part(call.sql, '(', 1)
 )

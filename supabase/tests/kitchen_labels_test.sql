@@ -11,7 +11,7 @@ insert into public.orders (store, id, shopify_order_gid, shopify_order_number, d
 
 -- A member of bannos ---------------------------------------------------------------------------------------
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 
 select is(public.get_order_for_scan(scan.label) #>> '{data,id}', 'bannos-912345', 'finds the order: ' || scan.what)
 from (
@@ -83,14 +83,14 @@ select is(
 );
 
 -- A member of flourlane ------------------------------------------------------------------------------------
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000004"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000004"}';
 select is(
     public.get_order_for_scan('FLOUR-LANE-966666') #>> '{data,id}', 'flourlane-966666',
     'hyphens inside the prefix do not matter'
 );
 
 -- An Admin works for both ----------------------------------------------------------------------------------
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';
 select is(
     public.get_order_for_scan('955555') ->> 'code', 'BAD_INPUT',
     'a bare number that two stores of the caller have is refused'

@@ -17,7 +17,7 @@ values
 
 -- Staff may not assign or return ------------------------------------------------------------------------------
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 select is(
     public.assign_staff('bannos-903001', '00000000-0000-4000-8000-000000000001') ->> 'code', 'PERMISSION_DENIED',
     'Staff does not assign'
@@ -40,7 +40,7 @@ select is(
 );
 
 -- A Supervisor assigns ------------------------------------------------------------------------------------------
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000002"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000002"}';
 select is(
     public.assign_staff('bannos-903001', '00000000-0000-4000-8000-000000000001', 'rush') #>> '{data,assignee_id}',
     '00000000-0000-4000-8000-000000000001', 'a Supervisor assigns'
@@ -130,7 +130,7 @@ select is(
 );
 
 -- An Admin returns a complete order -------------------------------------------------------------------------------
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';
 select is(
     public.qc_return_to_decorating('bannos-903002', null, 'wrong name on it') #>> '{data,stage}', 'Decorating',
     'an Admin returns a complete order'
@@ -140,7 +140,7 @@ select is(
 );
 
 -- Storage -----------------------------------------------------------------------------------------------------------
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 select is(
     public.set_storage('bannos-903001', ' Fridge 9 ') #>> '{data,storage}', 'Fridge 9',
     'a store without a list takes any place'

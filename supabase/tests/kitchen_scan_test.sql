@@ -22,7 +22,7 @@ $$;
 
 -- From the label to Complete, one scan at a time ------------------------------------------------------------
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 select is(
     public.scan('bannos-902001') #>> '{data,event,action}', 'handle_print_barcode', 'the first scan prints'
 );
@@ -32,7 +32,7 @@ select is(
 select is(
     public.scan('#B902001') #>> '{data,event,by_name}', 'Bea Baker', 'a bounce is told who did what'
 );
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000002"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000002"}';
 select is(
     public.scan('bannos-902001') ->> 'already_done', 'true', 'it is a bounce also when somebody else scans'
 );
@@ -43,7 +43,7 @@ select is(
 reset role;
 do $$ begin perform pg_temp.let_pass('1.9 seconds'); end $$;
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 select is(public.scan('bannos-902001') ->> 'already_done', 'true', 'after 1.9 s it is still a bounce');
 
 reset role;

@@ -12,7 +12,7 @@ insert into public.orders (store, id, shopify_order_gid, stage, covering_complet
 update public.orders set assignee_id = '00000000-0000-4000-8000-000000000001' where id = 'bannos-901001';
 
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 
 -- A stage that is still ahead is refused and changes nothing
 select is(
@@ -146,11 +146,11 @@ select is(
     'a user cannot speak for another'
 );
 
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000005"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000005"}';
 select is(
     public.complete_filling('bannos-901001') ->> 'code', 'PERMISSION_DENIED', 'an inactive member of staff does nothing'
 );
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000006"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000006"}';
 select is(
     public.complete_filling('bannos-901001') ->> 'code', 'PERMISSION_DENIED', 'a user without a staff row does nothing'
 );
@@ -181,7 +181,7 @@ select is(
 reset role;
 update public.stores set kitchen_enabled = false where key = 'flourlane';
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000004"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000004"}';
 select is(
     public.complete_decorating('flourlane-901004') ->> 'code', 'CONFLICT', 'a kitchen that is off moves nothing'
 );

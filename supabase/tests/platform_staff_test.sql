@@ -6,7 +6,7 @@ insert into public.orders (store, id, shopify_order_gid, shopify_order_number) v
     ('bannos', 'bannos-907001', 'gid://shopify/Order/907001', '907001');
 
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000002"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000002"}';
 select is(
     public.upsert_staff('00000000-0000-4000-8000-000000000002', 'Sam', 'Admin') ->> 'code', 'PERMISSION_DENIED',
     'a Supervisor does not promote himself'
@@ -26,13 +26,13 @@ select is(
 );
 select is(public.get_staff('flourlane') ->> 'code', 'NOT_FOUND', 'but not for another');
 select is(public.get_staff(null) ->> 'code', 'BAD_INPUT', 'and has to say for which');
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 select is(public.get_staff('bannos') ->> 'code', 'PERMISSION_DENIED', 'Staff does not see the list');
 select is(
     (select count(*) from public.staff), 1::bigint, 'nor any row of the table but the own one'
 );
 
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';
 select is(
     public.upsert_staff('00000000-0000-4000-8000-000000000006', ' Nia New ', 'Staff', array['bannos', 'bannos']) -> 'data',
     '{"user_id": "00000000-0000-4000-8000-000000000006", "name": "Nia New", "role": "Staff", "active": true, "stores": ["bannos"]}',
@@ -47,10 +47,10 @@ select is(
     'without stores they stay as they are'
 );
 
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000006"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000006"}';
 select is(public.scan('bannos-907001') ->> 'ok', 'true', 'the new member works at once');
 
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';
 select is(
     public.set_staff_active('00000000-0000-4000-8000-000000000006', false) #>> '{data,active}', 'false',
     'an Admin switches somebody off'
@@ -58,13 +58,13 @@ select is(
 select is(
     public.set_staff_active('00000000-0000-4000-8000-000000000006', false) ->> 'already_done', 'true', 'once'
 );
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000006"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000006"}';
 select is(
     public.complete_filling('bannos-907001') ->> 'code', 'PERMISSION_DENIED', 'who can do nothing from then on'
 );
 select is_empty('select 1 from public.orders', 'and sees nothing');
 
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';
 select is(
     public.upsert_staff('00000000-0000-4000-8000-000000000006', 'Nia New', 'Supervisor', array['flourlane'])
         #> '{data,stores}',

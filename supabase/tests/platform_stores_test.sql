@@ -4,12 +4,12 @@ select plan(34);
 
 -- Nobody else may
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000002"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000002"}';
 select is(
     public.create_store('atelier', 'Atelier', 'atelier.example', 'Europe/Vienna', 'AT', 'EUR') ->> 'code',
     'PERMISSION_DENIED', 'a Supervisor adds no store'
 );
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000006"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000006"}';
 select is(
     public.create_store('atelier', 'Atelier', 'atelier.example', 'Europe/Vienna', 'AT', 'EUR') ->> 'code',
     'PERMISSION_DENIED', 'nor does a user without a staff row'
@@ -17,7 +17,7 @@ select is(
 select hasnt_table('public', 'orders_atelier', 'and nothing was made');
 
 -- An Admin does
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';
 select is(
     public.create_store(
         'atelier', 'Atelier', 'Atelier.myshopify.com', 'Europe/Vienna', 'at', 'eur', p_scan_letter => 'a'
@@ -87,7 +87,7 @@ select indexes_are(
 set local role anon;
 select throws_ok('select 1 from public.orders_atelier', '42501', null, 'anon may not read it');
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 select is_empty('select 1 from public.orders_atelier', 'staff of other stores see nothing in it');
 select isnt_empty('select 1 from public.orders_bannos where id = ''bannos-906002''', 'and see their own');
 select throws_ok(
@@ -96,7 +96,7 @@ select throws_ok(
 );
 select throws_ok('update public.orders_bannos set notes = ''x''', '42501', null, 'nor to the own one');
 select throws_ok('truncate public.orders_bannos', '42501', null, 'nor empties it');
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000003"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';
 select isnt_empty('select 1 from public.orders_atelier', 'an Admin sees it at once');
 
 -- The service role

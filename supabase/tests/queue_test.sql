@@ -188,13 +188,13 @@ select is(private.backoff_ms('exponential', 5000, 1000, 1), 3600000::bigint, 'an
 
 -- People decide
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 select is(public.retry_work('{1}') ->> 'code', 'PERMISSION_DENIED', 'staff may not retry');
 select is(public.discard_work('{1}', 'x') ->> 'code', 'PERMISSION_DENIED', 'nor discard');
 select throws_ok('select public.claim_work(''w'', ''{t_one}'', 1)', '42501', null, 'nor claim');
 select throws_ok('select public.report_work(''w'', ''[]'')', '42501', null, 'nor report');
 select throws_ok('select public.purge_work()', '42501', null, 'nor purge');
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000002"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000002"}';
 select is(
     public.retry_work(array[(select w.id from public.work_queue w where w.dedupe_key = 'q2')]) #>> '{data,retried,0}',
     (select w.id::text from public.work_queue w where w.dedupe_key = 'q2'), 'a supervisor sends a dead item round again'

@@ -48,7 +48,7 @@ begin
 end;
 $$;
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 create temp table dashboard on commit drop as
     select public.get_orders_for_dashboard('bannos', 'month') -> 'data' as data;
 
@@ -117,7 +117,7 @@ select is((select data #>> '{entries,2,by_name}' from timeline), 'Sam Supervisor
 select unalike((select data::text from timeline), '%payload%', 'no payload reaches Staff');
 select is(public.get_order_timeline('flourlane-1') ->> 'code', 'NOT_FOUND', 'nor do orders of other stores');
 select is(public.get_order_timeline('???') ->> 'code', 'BAD_INPUT', 'a label has to be one');
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000006"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000006"}';
 select is(
     public.get_order_timeline('#B905002') ->> 'code', 'PERMISSION_DENIED', 'a user without a staff row reads nothing'
 );

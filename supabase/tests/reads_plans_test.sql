@@ -36,7 +36,7 @@ declare
     v_answer jsonb;
 begin
     perform set_config(
-        'request.jwt.claims', '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}', true
+        'request.jwt.claims', '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}', true
     );
     perform set_config('role', 'authenticated', true);
     -- Often enough for a plan that fits every value to be tried in place of one for these.

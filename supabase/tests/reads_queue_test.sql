@@ -47,7 +47,7 @@ $$;
 grant execute on function pg_temp.ids(jsonb) to authenticated;
 
 set local role authenticated;
-set local request.jwt.claims = '{"role":"authenticated","sub":"00000000-0000-4000-8000-000000000001"}';
+set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000001"}';
 
 select is(
     pg_temp.ids(public.get_queue('bannos')),
