@@ -22,11 +22,7 @@ pub struct Ground {
 impl Ground {
     /// Opens the ground of a suite (0 to 7) in the database of the environment. A missing variable is a failure.
     pub async fn open(suite: u8) -> Outcome<Self> {
-        let url = std::env::var("DATABASE_URL").ok().filter(|url| !url.is_empty()).ok_or_else(|| {
-            Failure::new(
-                "DATABASE_URL is not set: run `cargo xtask test chaos`, which starts a stack and sets it",
-            )
-        })?;
+        let url = variable("DATABASE_URL")?;
         let (home, other) = (shop("chaosone"), shop("chaostwo"));
         let seed = Seed::from_env(suite)?;
         let session = Session::connect(&url).await?;
@@ -83,4 +79,13 @@ impl Ground {
 
 fn shop(key: &str) -> Shop {
     Shop { store: key.into(), domain: format!("{key}.myshopify.com"), prefix: key.into() }
+}
+
+/// A variable of the environment; one that is missing or empty is a failure, never a skip.
+pub fn variable(name: &str) -> Outcome<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty()).ok_or_else(|| {
+        Failure::new(format!(
+            "{name} is not set: run `cargo xtask test chaos`, which starts a stack and sets it"
+        ))
+    })
 }

@@ -3,7 +3,7 @@
 use crate::session::Session;
 use ordak_e2e::Outcome;
 use ordak_model::{Delivery, LineStock, OrderState, Shop, Stock, complaints, differences, order_state};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Orders read at once.
@@ -170,10 +170,10 @@ async fn stocks(session: &Session, shelf: Shelf<'_>) -> Outcome<Vec<Stock>> {
 pub async fn replays(session: &Session, cases: &[Case]) -> Outcome<Vec<String>> {
     let mut all = Vec::new();
     for state in cases.iter().filter_map(|case| order_state(&case.shop, &case.deliveries)) {
-        let data = session.data("select public.replay_order($1, $2)", &[&state.store, &state.id]).await?;
-        let differ = data.get("differences").is_none_or(|found| *found != serde_json::json!({}));
-        if differ {
-            all.push(format!("{}: its replay differs: {data}", state.id));
+        let replay = "select public.replay_order($1, $2)";
+        let answer = session.value(replay, &[&state.store, &state.id]).await?;
+        if answer.pointer("/data/differences") != Some(&json!({})) {
+            all.push(format!("{}: its replay differs: {answer}", state.id));
         }
     }
     Ok(all)
