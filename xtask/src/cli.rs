@@ -36,6 +36,9 @@ pub enum Command {
     Test {
         /// Which suite
         suite: Option<String>,
+        /// The sizes of the night: ten times those of every day
+        #[arg(long)]
+        nightly: bool,
     },
     /// Sign a JSON file as Shopify would and post it
     Send(commands::send::Send),
@@ -98,7 +101,7 @@ pub async fn dispatch(command: Command, checkout: &Checkout) -> Result<ExitCode>
         Command::Up(run) => supervisor::up(checkout, run.options()?).await?,
         Command::Down { wipe } => supervisor::down(checkout, wipe).await?,
         Command::Supervise => supervisor::supervise(checkout).await?,
-        Command::Test { suite } => return suites::run(checkout, suite.as_deref()).await,
+        Command::Test { suite, nightly } => return suites::run(checkout, suite.as_deref(), nightly).await,
         Command::Send(send) => return commands::send::run(checkout, send).await,
         Command::Token(token) => commands::token::run(checkout, token).await?,
         Command::Cron { name } => return commands::cron::run(checkout, name.as_deref()).await,

@@ -1,6 +1,7 @@
 //! The suites that run a package's tests against a whole stack: built workers, real Postgres, fakes over HTTP.
 
 use anyhow::{Context, Result, bail};
+use tokio::process::Command;
 
 use super::{Counts, cargo};
 use crate::functions::{self, Function};
@@ -12,12 +13,12 @@ use crate::setup;
 use crate::stack::Stack;
 
 /// Brings a fresh stack up, runs the tests with its addresses in the environment, and takes it down whatever happens.
-pub async fn run(checkout: &Checkout, package: &str, interrupt: &Interrupt) -> Result<Counts> {
+pub async fn run(checkout: &Checkout, package: &str, nightly: bool, interrupt: &Interrupt) -> Result<Counts> {
     let layout = Layout::new(checkout, StackName::Test)?;
     let _lock = take(&layout)?;
     let functions = interrupt.unless(build(checkout)).await?;
     let mut stack = Stack::new(layout.clone(), Backend::Local, functions);
-    let result = test(&mut stack, &layout, package, interrupt).await;
+    let result = test(&mut stack, &layout, tests(checkout, package, nightly), interrupt).await;
     let stopped = stack.stop().await;
     let removed = std::fs::remove_file(layout.env_file());
     let counts = result?;
@@ -45,10 +46,23 @@ async fn build(checkout: &Checkout) -> Result<Vec<Function>> {
     Ok(functions)
 }
 
-async fn test(stack: &mut Stack, layout: &Layout, package: &str, interrupt: &Interrupt) -> Result<Counts> {
+/// The tests of the package; a package that multiplies its sizes at night asks for `ORDAK_NIGHTLY`.
+fn tests(checkout: &Checkout, package: &str, nightly: bool) -> Command {
+    let mut tests = cargo::command(checkout, &["test", "--package", package]);
+    if nightly {
+        tests.env("ORDAK_NIGHTLY", "1");
+    }
+    tests
+}
+
+async fn test(
+    stack: &mut Stack,
+    layout: &Layout,
+    mut tests: Command,
+    interrupt: &Interrupt,
+) -> Result<Counts> {
     let env = interrupt.unless(stack.start()).await?;
     env.write(&layout.env_file())?;
-    let mut tests = cargo::command(&layout.checkout, &["test", "--package", package]);
     tests.envs(env.iter());
     tokio::select! {
         counts = cargo::test(tests) => counts,

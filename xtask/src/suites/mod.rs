@@ -32,13 +32,18 @@ struct Suite {
 }
 
 /// All suites, in the order in which they run.
-const SUITES: [Suite; 3] = [
+const SUITES: [Suite; 4] = [
     Suite { name: "unit", about: "rules of the house, format, lints, native tests", kind: Kind::Unit },
     Suite { name: "db", about: "pgTAP files of supabase/tests on a fresh database", kind: Kind::Db },
     Suite {
         name: "e2e",
         about: "the built workers, real Postgres, fakes over HTTP",
         kind: Kind::Live("ordak-e2e"),
+    },
+    Suite {
+        name: "chaos",
+        about: "convergence, oversell and a storm of deliveries against the model",
+        kind: Kind::Live("ordak-chaos"),
     },
 ];
 
@@ -65,7 +70,7 @@ impl Counts {
 }
 
 /// Runs every suite or one; the last line printed is the sum.
-pub async fn run(checkout: &Checkout, wanted: Option<&str>) -> Result<ExitCode> {
+pub async fn run(checkout: &Checkout, wanted: Option<&str>, nightly: bool) -> Result<ExitCode> {
     let suites: Vec<&Suite> =
         SUITES.iter().filter(|suite| wanted.is_none_or(|name| name == suite.name)).collect();
     if suites.is_empty() {
@@ -79,7 +84,7 @@ pub async fn run(checkout: &Checkout, wanted: Option<&str>) -> Result<ExitCode> 
     for suite in suites {
         say::info(format!("\n=== {}: {} ===", suite.name, suite.about));
         let started = Instant::now();
-        let counts = count(run_one(checkout, suite.kind, &interrupt).await, suite.name)?;
+        let counts = count(run_one(checkout, suite.kind, nightly, &interrupt).await, suite.name)?;
         lines.push(format!(
             "{:<8} {:>5} passed {:>5} failed   {}",
             suite.name,
@@ -97,11 +102,11 @@ pub async fn run(checkout: &Checkout, wanted: Option<&str>) -> Result<ExitCode> 
     Ok(if total.failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn run_one(checkout: &Checkout, kind: Kind, interrupt: &Interrupt) -> Result<Counts> {
+async fn run_one(checkout: &Checkout, kind: Kind, nightly: bool, interrupt: &Interrupt) -> Result<Counts> {
     match kind {
         Kind::Unit => interrupt.unless(unit::run(checkout)).await,
         Kind::Db => db::run(checkout, interrupt).await,
-        Kind::Live(package) => live::run(checkout, package, interrupt).await,
+        Kind::Live(package) => live::run(checkout, package, nightly, interrupt).await,
     }
 }
 
@@ -135,7 +140,7 @@ mod tests {
 
     #[tokio::test]
     async fn an_unknown_suite_lists_the_known_ones() {
-        let error = run(&Checkout::find().unwrap(), Some("nonsense")).await.unwrap_err().to_string();
+        let error = run(&Checkout::find().unwrap(), Some("nonsense"), false).await.unwrap_err().to_string();
         assert!(SUITES.iter().all(|suite| error.contains(suite.name)), "{error}");
     }
 }
