@@ -119,7 +119,7 @@ impl Request {
         let head = self.head(host, path);
         // A server may answer and stop reading before the whole body is out: what it said still counts.
         let sent = stream.write_all(&head).and_then(|()| self.write_body(&mut stream));
-        match receive(&mut stream) {
+        match receive(&mut stream, self.method == "HEAD") {
             Ok(Some(answer)) => Ok(answer),
             received => {
                 bail!("no answer from {} {}: sent {sent:?}, received {received:?}", self.method, self.url)
@@ -174,7 +174,7 @@ impl Answer {
 }
 
 /// Reads until an answer is whole: a server may well leave the connection open behind it.
-fn receive(stream: &mut TcpStream) -> std::io::Result<Option<Answer>> {
+fn receive(stream: &mut TcpStream, bodiless: bool) -> std::io::Result<Option<Answer>> {
     let mut received = Vec::new();
     let mut piece = [0; 16 * 1024];
     loop {
@@ -185,7 +185,7 @@ fn receive(stream: &mut TcpStream) -> std::io::Result<Option<Answer>> {
             Err(error) => return Err(error),
         };
         received.extend_from_slice(piece.get(..length).unwrap_or_default());
-        let answer = wire::parse(&received, length == 0);
+        let answer = wire::parse(&received, length == 0, bodiless);
         if answer.is_some() || length == 0 {
             return Ok(answer);
         }

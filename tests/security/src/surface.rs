@@ -137,12 +137,8 @@ impl Rpc {
 
     /// A call without any credentials.
     #[must_use]
-    pub fn request(&self, stack: &Stack, query: &str) -> Request {
-        let separator = if query.is_empty() { "" } else { "?" };
-        Request::post(
-            stack.rest(&format!("rpc/{}{separator}{query}", self.name)),
-            self.arguments().to_string(),
-        )
+    pub fn request(&self, stack: &Stack) -> Request {
+        Request::post(stack.rest(&format!("rpc/{}", self.name)), self.arguments().to_string())
     }
 }
 

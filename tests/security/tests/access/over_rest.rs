@@ -51,7 +51,7 @@ pub fn sample(
             let closed =
                 Rows::ALL.iter().filter_map(|rows| row.cell(*rows, actor)).all(|(cell, _)| cell == "x");
             if closed && !rpc.computed {
-                let answer = dress(rpc.request(stack, ""), actor, stack).send()?;
+                let answer = dress(rpc.request(stack), actor, stack).send()?;
                 tally.check("cells over REST", denied(&answer), || {
                     format!("{} calls {}: {} {}", actor.name(), rpc.name, answer.status, answer.excerpt())
                 });

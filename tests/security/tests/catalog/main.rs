@@ -3,6 +3,8 @@
 //! The rules of the house themselves are pgTAP, in `supabase/tests/house_rules_test.sql`. Here the Supabase CLI judges
 //! the migrated database, and then a scratch database with a planted fault of every kind.
 
+#![allow(clippy::indexing_slicing, reason = "a serde_json::Value answers null for what it does not have")]
+
 use anyhow::{Context, Result, bail, ensure};
 use ordak_security::database::Database;
 use ordak_security::stack::Stack;

@@ -25,7 +25,7 @@ pub struct Forgery {
     pub name: String,
     /// The headers that it sends.
     pub headers: Vec<(String, Vec<u8>)>,
-    /// Appended to the address.
+    /// Appended to the address, at the edge alone: a REST server takes a parameter that it does not know for a filter.
     pub query: String,
     /// What the REST server does with it.
     pub at_rest: AtRest,

@@ -3,6 +3,8 @@
 //! Nothing forged gets through, nothing forged is a 500, and nothing is written. Local rules that differ from hosted
 //! PostgREST are said where they are asserted.
 
+#![allow(clippy::indexing_slicing, reason = "a serde_json::Value answers null for what it does not have")]
+
 mod forgeries;
 mod revocation;
 
@@ -94,11 +96,11 @@ fn attack(
             at_the_edge(forgery, route, &mut tally);
         }
         for rpc in rpcs {
-            let request = dress(rpc.request(stack, &forgery.query), forgery, stack);
+            let request = dress(rpc.request(stack), forgery, stack);
             judge(forgery, &format!("rpc/{}", rpc.name), &request, Some(rpc), &mut tally);
         }
         for table in tables {
-            let request = dress(Request::get(stack.rest(&with_query(table, &forgery.query))), forgery, stack);
+            let request = dress(Request::get(stack.rest(&format!("{table}?limit=1"))), forgery, stack);
             judge(forgery, table, &request, None, &mut tally);
         }
     }
@@ -151,11 +153,6 @@ fn dress(request: Request, forgery: &Forgery, stack: &Stack) -> Request {
     let own_key = forgery.headers.iter().any(|(name, _)| name == "apikey");
     let request = if own_key { request } else { request.header("apikey", &stack.anon_key) };
     forgery.headers.iter().fold(request, |request, (name, value)| request.header(name, value))
-}
-
-fn with_query(path: &str, query: &str) -> String {
-    // A REST server takes an unknown parameter of a table for a filter on a column, which would be a 400 of its own.
-    if query.is_empty() { format!("{path}?limit=1") } else { format!("{path}?limit=1&select=*") }
 }
 
 fn describe(target: &str, with: &str, answer: &Answer) -> String {
