@@ -32,7 +32,7 @@ struct Suite {
 }
 
 /// All suites, in the order in which they run.
-const SUITES: [Suite; 4] = [
+const SUITES: [Suite; 5] = [
     Suite { name: "unit", about: "rules of the house, format, lints, native tests", kind: Kind::Unit },
     Suite { name: "db", about: "pgTAP files of supabase/tests on a fresh database", kind: Kind::Db },
     Suite {
@@ -44,6 +44,11 @@ const SUITES: [Suite; 4] = [
         name: "chaos",
         about: "convergence, oversell and a storm of deliveries against the model",
         kind: Kind::Live("ordak-chaos"),
+    },
+    Suite {
+        name: "security",
+        about: "forged tokens and signatures, bombs, every cell of the access matrix, escalation, advisors",
+        kind: Kind::Live("ordak-security"),
     },
 ];
 
@@ -75,7 +80,7 @@ pub async fn run(checkout: &Checkout, wanted: Option<&str>, nightly: bool) -> Re
         SUITES.iter().filter(|suite| wanted.is_none_or(|name| name == suite.name)).collect();
     if suites.is_empty() {
         let known: Vec<String> =
-            SUITES.iter().map(|suite| format!("\n  {:<6} {}", suite.name, suite.about)).collect();
+            SUITES.iter().map(|suite| format!("\n  {:<8} {}", suite.name, suite.about)).collect();
         bail!("there is no suite `{}`; there are:{}", wanted.unwrap_or_default(), known.concat());
     }
     let interrupt = Interrupt::listen()?;
