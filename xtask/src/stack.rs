@@ -48,7 +48,7 @@ impl Stack {
 
     /// Starts everything and returns how to reach it. To be called while holding the stack's lock.
     pub async fn start(&mut self) -> Result<StackEnv> {
-        self.prepare().await?;
+        prepare(&self.layout, &self.backend).await?;
         if self.backend == Backend::Local {
             self.start_database().await?;
             rest::log_to_file(&self.layout)?;
@@ -63,29 +63,12 @@ impl Stack {
 
     /// Starts a database from nothing and nothing else.
     pub async fn start_database_only(&mut self) -> Result<()> {
-        self.prepare().await?;
+        prepare(&self.layout, &self.backend).await?;
         self.start_database().await
-    }
-
-    async fn prepare(&self) -> Result<()> {
-        self.layout.create()?;
-        let place = Place::of(&self.layout)?;
-        process::end_leftovers(&self.layout, &place.data).await?;
-        let ports = self.layout.ports;
-        let mut needed = vec![(ports.gateway(), "the gateway"), (ports.fakes(), "the fakes")];
-        needed.push((ports.inspector(), "the debugger"));
-        if self.backend == Backend::Local {
-            needed.extend([(ports.rest(), "REST"), (ports.postgres(), "Postgres")]);
-        }
-        for (port, what) in needed {
-            check_free(port, what).await?;
-        }
-        Ok(())
     }
 
     async fn start_database(&mut self) -> Result<()> {
         let place = Place::of(&self.layout)?;
-        postgres::runtime::prepare(&self.layout.checkout, &place)?;
         if self.layout.name == StackName::Test || !place.data.exists() {
             postgres::server::wipe(&place)?;
             schema::forget(&self.layout)?;
@@ -172,6 +155,29 @@ impl Stack {
 
     fn logs(&self) -> String {
         self.layout.path("logs").display().to_string()
+    }
+}
+
+/// Makes room for a stack: folders, nothing left over from a killed supervisor, free ports, the database's binaries.
+pub async fn prepare(layout: &Layout, backend: &Backend) -> Result<()> {
+    layout.create()?;
+    let place = Place::of(layout)?;
+    process::end_leftovers(layout, &place.data).await?;
+    let ports = layout.ports;
+    let mut needed = vec![
+        (ports.gateway(), "the gateway"),
+        (ports.fakes(), "the fakes"),
+        (ports.inspector(), "the debugger"),
+    ];
+    if *backend == Backend::Local {
+        needed.extend([(ports.rest(), "REST"), (ports.postgres(), "Postgres")]);
+    }
+    for (port, what) in needed {
+        check_free(port, what).await?;
+    }
+    match backend {
+        Backend::Local => postgres::runtime::prepare(&layout.checkout, &place),
+        Backend::Hosted(_) => Ok(()),
     }
 }
 

@@ -18,7 +18,7 @@ use crate::postgres::{self, Place};
 use crate::process;
 use crate::settings::{self, Backend};
 use crate::setup;
-use crate::stack::Stack;
+use crate::stack::{self, Stack};
 use crate::{say, schema};
 
 /// How a development stack is wanted.
@@ -41,7 +41,7 @@ pub async fn dev(checkout: &Checkout, options: Options) -> Result<()> {
     let interrupt = Interrupt::listen()?;
     let layout = Layout::new(checkout, StackName::Dev)?;
     let _lock = take(&layout, false)?;
-    let functions = interrupt.unless(prepare(&layout, options.fresh)).await?;
+    let functions = interrupt.unless(prepare(&layout, &options)).await?;
     let mut stack = Stack::new(layout.clone(), options.backend.clone(), functions);
     let result = run_in_foreground(&mut stack, &layout, &options, &interrupt).await;
     finish(stack, &layout, result).await?;
@@ -70,7 +70,7 @@ pub async fn up(checkout: &Checkout, options: Options) -> Result<()> {
     let layout = Layout::new(checkout, StackName::Dev)?;
     // Held only while preparing: the supervisor takes it for itself.
     let lock = take(&layout, true)?;
-    interrupt.unless(prepare(&layout, options.fresh)).await?;
+    interrupt.unless(prepare(&layout, &options)).await?;
     layout.create()?;
     drop(lock);
 
@@ -182,16 +182,15 @@ fn delete_data(layout: &Layout) -> Result<()> {
     schema::forget(layout)
 }
 
-/// Sets up and builds; nothing runs yet.
-async fn prepare(layout: &Layout, fresh: bool) -> Result<Vec<Function>> {
+/// Sets up, builds and makes room; nothing runs yet.
+async fn prepare(layout: &Layout, options: &Options) -> Result<Vec<Function>> {
     // A supervisor that was killed could not remove it.
     remove_env_file(layout)?;
     let (tools, _lock) = setup::everything(&layout.checkout).await?;
     let functions = functions::all(&layout.checkout)?;
     functions::build::all(&layout.checkout, &tools, &functions).await?;
-    if fresh {
-        let place = Place::of(layout)?;
-        process::end_leftovers(layout, &place.data).await?;
+    stack::prepare(layout, &options.backend).await?;
+    if options.fresh {
         delete_data(layout)?;
     }
     Ok(functions)
@@ -251,10 +250,14 @@ fn describe(layout: &Layout, backend: &Backend, env: &StackEnv, background: bool
     for (name, value) in rows {
         say::info(format!("  {name:<9} {value}"));
     }
-    if let Backend::Hosted(_) = backend {
+    if let Backend::Hosted(project) = backend {
+        say::info("\nThe project's database is used as it is: nothing was migrated, seeded or sent.");
         say::info(
-            "\nThe project's database is used as it is: nothing was migrated, seeded or sent. Shopify is the fake one.",
+            "Shopify is still the fake one, unless SHOPIFY_ADMIN_URL and SHOPIFY_ADMIN_TOKEN say otherwise.",
         );
+        if project.jwt_secret.is_none() {
+            say::info("Without --jwt-secret stage-actions cannot check tokens and answers MISCONFIGURED.");
+        }
     }
     say::info("\nTry next, in another terminal:\n");
     let sample = "tests/fixtures/shopify/shopify_orders_create__aud_multi_line_split_gateways.json";
