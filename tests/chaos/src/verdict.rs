@@ -44,6 +44,34 @@ const ORDERS: &str = r"
     left join public.event_store e on e.id = o.last_event_id
     where o.shopify_order_gid = any($1)";
 
+/// What grows or moves with every effect of a delivery.
+const TRACES: &str = r"
+    select jsonb_build_object(
+        'rows', (
+            select coalesce(jsonb_agg(jsonb_build_array(o.id, o.updated_at, o.xmin::text) order by o.id), '[]')
+            from public.orders o where o.shopify_order_gid = any($1)
+        ),
+        'lines', (
+            select coalesce(jsonb_agg(jsonb_build_array(l.order_id, l.line_id, l.xmin::text) order by 1), '[]')
+            from public.order_line_items l join public.order_index x on x.store = l.store and x.order_id = l.order_id
+            where x.shopify_order_gid = any($1)
+        ),
+        'events', (select count(*) from public.event_store e where e.ref_id = any($1)),
+        'steps', (
+            select count(*) from public.stage_events s join public.order_index x
+                on x.store = s.store and x.order_id = s.order_id
+            where x.shopify_order_gid = any($1)
+        ),
+        'stock', (
+            select count(*) from public.inventory_txn t join public.order_index x
+                on x.store = t.store and x.order_id = t.order_id
+            where x.shopify_order_gid = any($1)
+        ),
+        'work', (
+            select count(*) from public.work_queue w where w.store = $2 and w.payload ->> 'sku' = any($3)
+        )
+    )";
+
 const STOCKS: &str = r"
     select jsonb_build_array(
         i.sku, i.opening_ats, i.ats, coalesce(sum(t.delta), 0),
@@ -65,20 +93,20 @@ pub struct Case {
     pub deliveries: Vec<Delivery>,
 }
 
-/// SKUs, and whether there is enough of them for everybody.
+/// The SKUs that a suite has put in stock; all others are not tracked.
 #[derive(Clone, Copy, Debug)]
 pub struct Shelf<'a> {
     /// The store.
     pub store: &'a str,
-    /// Its SKUs that the suite has put in stock.
-    pub skus: &'a [String],
-    /// Whether every line must have got what it wants.
-    pub ample: bool,
+    /// There is enough of these: every line must have got what it wants.
+    pub ample: &'a [String],
+    /// There is too little of these: some lines must wait.
+    pub scarce: &'a [String],
 }
 
 /// Every way in which orders and stock differ from the model.
 pub async fn judge(session: &Session, cases: &[Case], shelf: Shelf<'_>) -> Outcome<Vec<String>> {
-    let tracked: BTreeSet<String> = shelf.skus.iter().cloned().collect();
+    let tracked: BTreeSet<String> = shelf.ample.iter().chain(shelf.scarce).cloned().collect();
     let (mut all, mut lines) = (Vec::new(), Vec::new());
     for chunk in cases.chunks(CHUNK) {
         let states: Vec<(&Case, OrderState)> = chunk
@@ -97,11 +125,16 @@ pub async fn judge(session: &Session, cases: &[Case], shelf: Shelf<'_>) -> Outco
             all.extend(wrongs.into_iter().map(|wrong| format!("{}, {}: {wrong}", case.name, state.id)));
         }
     }
-    let stocks = stocks(session, shelf).await?;
-    if stocks.len() != shelf.skus.len() {
-        all.push(format!("{} of {} SKUs are there", stocks.len(), shelf.skus.len()));
+    for (skus, ample) in [(shelf.ample, true), (shelf.scarce, false)] {
+        let stocks = stocks(session, shelf.store, skus).await?;
+        if stocks.len() != skus.len() {
+            all.push(format!("{} of {} SKUs are there", stocks.len(), skus.len()));
+        }
+        // Lines without a tracked SKU want nothing and are judged with those of which there is enough.
+        let of_these: Vec<LineStock> =
+            lines.iter().filter(|line| shelf.scarce.contains(&line.sku) != ample).cloned().collect();
+        all.extend(complaints(&stocks, &of_these, ample));
     }
-    all.extend(complaints(&stocks, &lines, shelf.ample));
     Ok(all)
 }
 
@@ -151,8 +184,8 @@ fn judge_order(
     all
 }
 
-async fn stocks(session: &Session, shelf: Shelf<'_>) -> Outcome<Vec<Stock>> {
-    let rows = session.values(STOCKS, &[&shelf.store, &shelf.skus]).await?;
+async fn stocks(session: &Session, store: &str, skus: &[String]) -> Outcome<Vec<Stock>> {
+    let rows = session.values(STOCKS, &[&store, &skus]).await?;
     let number = |row: &Value, index: usize| row.get(index).and_then(Value::as_i64).unwrap_or_default();
     Ok(rows
         .iter()
@@ -177,4 +210,12 @@ pub async fn replays(session: &Session, cases: &[Case]) -> Outcome<Vec<String>> 
         }
     }
     Ok(all)
+}
+
+/// Everything that a further effect of the cases' deliveries would change.
+pub async fn traces(session: &Session, cases: &[Case], shelf: Shelf<'_>) -> Outcome<Value> {
+    let gids: Vec<String> =
+        cases.iter().filter_map(|case| Some(order_state(&case.shop, &case.deliveries)?.fields.gid)).collect();
+    let skus: Vec<&String> = shelf.ample.iter().chain(shelf.scarce).collect();
+    Ok(session.value(TRACES, &[&gids, &shelf.store, &skus]).await?)
 }

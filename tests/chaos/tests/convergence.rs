@@ -6,10 +6,11 @@ mod sets;
 
 use ordak_chaos::figures::{announce, report, times};
 use ordak_chaos::ground::Ground;
+use ordak_chaos::session::Session;
 use ordak_chaos::trial::{Ran, run};
-use ordak_chaos::verdict::{Case, Shelf, judge, replays};
+use ordak_chaos::verdict::{Case, Shelf, judge, replays, traces};
 use ordak_e2e::{Failure, Outcome};
-use ordak_model::{Delivery, bases, life, permutations, shuffled};
+use ordak_model::{Delivery, bases, differences, life, permutations, shuffled};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -76,9 +77,11 @@ async fn converge(ground: &Ground, what: &str, cases: Vec<Case>, skus: &[String]
     let mut complaints = refused;
     let refusals = complaints.len();
 
-    let session = sessions.first().ok_or_else(|| Failure::new("no session"))?;
-    complaints.extend(judge(session, &cases, Shelf { store: &ground.home.store, skus, ample: true }).await?);
-    complaints.extend(replays(session, &cases).await?);
+    let shelf = Shelf { store: &ground.home.store, ample: skus, scarce: &[] };
+    let session = ground.session().await?;
+    complaints.extend(judge(&session, &cases, shelf).await?);
+    complaints.extend(replays(&session, &cases).await?);
+    complaints.extend(repeat(ground, &session, sessions, &cases, shelf).await?);
     announce(&format!(
         "convergence, {what}: {} orders, {calls} deliveries ({:.0}/s), {refusals} refused, {} complaints, {}",
         cases.len(),
@@ -88,4 +91,34 @@ async fn converge(ground: &Ground, what: &str, cases: Vec<Case>, skus: &[String]
     ));
     assert!(complaints.is_empty(), "{}", report(&complaints, ground.seed));
     Ok(())
+}
+
+/// A tenth of the orders once more, under fresh ids and backwards: nothing may move.
+async fn repeat(
+    ground: &Ground,
+    session: &Session,
+    sessions: Vec<Session>,
+    cases: &[Case],
+    shelf: Shelf<'_>,
+) -> Outcome<Vec<String>> {
+    let again = |case: &Case| Case {
+        deliveries: case
+            .deliveries
+            .iter()
+            .enumerate()
+            .map(|(turn, one)| one.replayed(format!("{}-replay-{turn}", one.webhook_id)))
+            .rev()
+            .collect(),
+        ..case.clone()
+    };
+    let cases: Arc<Vec<Case>> = Arc::new(cases.iter().step_by(10).map(again).collect());
+    let before = traces(session, &cases, shelf).await?;
+    let (_, Ran { mut refused, .. }) = run(sessions, &cases).await?;
+    let after = traces(session, &cases, shelf).await?;
+    refused.extend(
+        differences(&before, &after)
+            .into_iter()
+            .map(|wrong| format!("a replay moves {wrong}, {}", ground.seed)),
+    );
+    Ok(refused)
 }

@@ -47,7 +47,7 @@ async fn every_order_fixture_converges_from_every_order_of_its_deliveries() -> O
     let (sessions, Ran { calls, refused }) = run(ground.sessions(4).await?, &cases).await?;
     let mut complaints = refused;
     let session = sessions.first().ok_or_else(|| Failure::new("no session"))?;
-    let shelf = Shelf { store: &ground.home.store, skus: &skus, ample: true };
+    let shelf = Shelf { store: &ground.home.store, ample: &skus, scarce: &[] };
     complaints.extend(judge(session, &cases, shelf).await?);
     complaints.extend(replays(session, &cases).await?);
     announce(&format!(

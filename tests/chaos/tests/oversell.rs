@@ -54,7 +54,7 @@ async fn sixty_four_clients_cannot_oversell_ten_pieces() -> Outcome {
                 deliveries: client.deliveries(),
             })
             .collect();
-        let shelf = Shelf { store: &ground.home.store, skus: &skus, ample: false };
+        let shelf = Shelf { store: &ground.home.store, ample: &[], scarce: &skus };
         let wrongs = judge(&checker, &cases, shelf).await?;
         complaints.extend(wrongs.into_iter().map(|wrong| format!("{name}: {wrong}")));
         let held = held(&checker, &ground.home.store, &skus).await?;

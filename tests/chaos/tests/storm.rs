@@ -60,7 +60,8 @@ const UNFINISHED: &str = r"
 async fn a_storm_of_deliveries_ends_as_the_model_says() -> Outcome {
     let door = Door::from_env()?;
     let ground = Ground::open(4).await?;
-    let skus = ground.stock("STORM", 8, 1_000_000).await?;
+    let (ample, scarce) = (ground.stock("STORM", 8, 1_000_000).await?, ground.stock("SCARCE", 2, 100).await?);
+    let skus = [ample.clone(), scarce.clone()].concat();
     let (identities, lives) = draw(&ground, &skus, ORDERS * times())?;
     let other = ground.other.domain.clone();
     let mut rng = ground.seed.rng(u64::MAX);
@@ -72,7 +73,7 @@ async fn a_storm_of_deliveries_ends_as_the_model_says() -> Outcome {
 
     let session = ground.session().await?;
     let cases = cases(&ground, &lives, &sent);
-    let shelf = Shelf { store: &ground.home.store, skus: &skus, ample: true };
+    let shelf = Shelf { store: &ground.home.store, ample: &ample, scarce: &scarce };
     let mut complaints = refusals(&sent);
     complaints.extend(judge(&session, &cases, shelf).await?);
     complaints.extend(replays(&session, &cases).await?);
