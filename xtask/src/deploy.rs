@@ -38,7 +38,8 @@ pub async fn run(checkout: &Checkout, options: Deploy) -> Result<()> {
     for (function, file) in functions.iter().zip(&files) {
         let size = build::compressed_size(&function.main)?.div_ceil(1024);
         let name = worker_name(function, &options.env);
-        say::info(format!("• {name}: {size} KB gzip, wrangler deploy {}", arguments(&options).join(" ")));
+        let call = [vec!["wrangler deploy".to_owned()], arguments(&options)].concat().join(" ");
+        say::info(format!("• {name}: {size} KB gzip, {call}"));
         upload(checkout, &name, file, &options).await?;
     }
     drop(lock);
@@ -60,7 +61,12 @@ async fn upload(checkout: &Checkout, name: &str, file: &PathBuf, options: &Deplo
         .arg(file)
         .args(arguments(options))
         .current_dir(checkout.root())
-        .envs([("WRANGLER_SEND_METRICS", "false"), ("WRANGLER_HIDE_BANNER", "true"), ("NO_COLOR", "1")])
+        .envs([
+            ("WRANGLER_SEND_METRICS", "false"),
+            ("WRANGLER_HIDE_BANNER", "true"),
+            ("NO_COLOR", "1"),
+            ("FORCE_COLOR", "0"),
+        ])
         .env("WRANGLER_LOG_PATH", checkout.local("logs"));
     let what = if options.dry_run { format!("checking {name}") } else { format!("deploying {name}") };
     let remedy = "Is CLOUDFLARE_API_TOKEN set, or `npx wrangler login` done?";
