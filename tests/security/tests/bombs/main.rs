@@ -7,6 +7,7 @@
 
 mod bodies;
 mod envelopes;
+mod fields;
 
 use anyhow::{Context, Result, ensure};
 use bodies::Bomb;
@@ -35,9 +36,9 @@ fn nothing_breaks_and_nothing_comes_back_for_ever() -> Result<()> {
         ("shapes", bodies::shapes()),
         ("depths", bodies::depths()),
         ("crowds", bodies::crowds()),
-        ("numbers", bodies::numbers()),
-        ("texts", bodies::texts()),
-        ("types", bodies::types()),
+        ("numbers", fields::numbers()),
+        ("texts", fields::texts()),
+        ("types", fields::types()),
         ("packed", bodies::packed()),
     ] {
         for bomb in &bombs {

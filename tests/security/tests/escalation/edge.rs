@@ -9,6 +9,20 @@ use ordak_security::stack::Stack;
 use ordak_security::tally::Tally;
 use serde_json::json;
 
+/// Pages that are no kiosk of ours.
+const STRANGE_ORIGINS: [&str; 10] = [
+    "null",
+    "*",
+    "https://evil.example",
+    "http://localhost",
+    "http://localhost:51730",
+    "http://localhost:5173.evil.example",
+    "http://evil.example/http://localhost:5173",
+    "http://evil.localhost:5173",
+    "HTTP://LOCALHOST:5173/",
+    "http://localhost:5173, https://evil.example",
+];
+
 /// What somebody might put into a body to be somebody else, or somewhere else.
 fn additions() -> Vec<(&'static str, serde_json::Value)> {
     let admin = json!(Actor::Admin.user());
@@ -74,11 +88,32 @@ pub fn bodies_and_paths(stack: &Stack, tally: &mut Tally) -> Result<()> {
             "batch-processor",
             "__scheduled",
             "stage-actions/scan;x=y",
+            "supabase-url",
+            "supabase-service-role-key",
+            "kiosk-origins",
+            "constructor",
+            "to-string",
             "stage-actions\\scan",
         ] {
             let answer = as_actor(Request::post(stack.function(path), "{}"), actor, stack).send()?;
             tally.check("paths", (400..500).contains(&answer.status), || {
                 describe(&format!("{} {path}", actor.name()), &answer)
+            });
+        }
+    }
+    Ok(())
+}
+
+/// A browser gets no leave to read an answer, or to send a request, from any page but a kiosk's.
+pub fn origins(stack: &Stack, tally: &mut Tally) -> Result<()> {
+    let url = stack.function("stage-actions/order?scan=bannos-1");
+    for origin in STRANGE_ORIGINS {
+        let preflight = Request::new("OPTIONS", &url).header("Access-Control-Request-Method", "GET");
+        for request in [preflight, as_actor(Request::get(&url), Actor::Staff, stack)] {
+            let answer = request.header("Origin", origin).send()?;
+            let leave = answer.headers.iter().find(|(name, _)| name.starts_with("access-control-allow"));
+            tally.check("strange origins", leave.is_none() && answer.status < 500, || {
+                describe(&format!("{origin:?} was given {leave:?}"), &answer)
             });
         }
     }

@@ -112,7 +112,11 @@ fn inert(stack: &Stack, place: &str, text: &str, request: Request, tally: &mut T
 
 fn tells_nothing(answer: &Answer) -> bool {
     let body = String::from_utf8_lossy(&answer.body);
-    !body.contains("root:") && !body.contains("syntax error at") && !body.contains("\"payload\"")
+    // A detail of Postgres may carry a whole row.
+    !body.contains("Failing row")
+        && !body.contains("root:")
+        && !body.contains("syntax error at")
+        && !body.contains("\"payload\"")
 }
 
 fn percent(text: &str) -> String {

@@ -68,6 +68,7 @@ fn nobody_becomes_more_over_http() -> Result<()> {
     over_rest::side_doors(&stack, &secret, &mut tally)?;
     over_rest::claims_of_ones_own(&stack, &mut database, &mut tally)?;
     edge::bodies_and_paths(&stack, &mut tally)?;
+    edge::origins(&stack, &mut tally)?;
     injection::in_every_text(&stack, &mut database, &mut tally)?;
 
     settle(&mut database)?;
