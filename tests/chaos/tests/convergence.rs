@@ -7,7 +7,7 @@ mod sets;
 use ordak_chaos::figures::{announce, report, times};
 use ordak_chaos::ground::Ground;
 use ordak_chaos::session::Session;
-use ordak_chaos::trial::{Ran, run};
+use ordak_chaos::trial::{Ran, race, run};
 use ordak_chaos::verdict::{Case, Shelf, judge, replays, traces};
 use ordak_e2e::{Failure, Outcome};
 use ordak_model::{Delivery, bases, differences, life, permutations, shuffled};
@@ -16,6 +16,8 @@ use std::time::Instant;
 
 /// Connections.
 const SESSIONS: usize = 6;
+/// Deliveries of a large set.
+const LARGE: usize = 8;
 /// More than anybody will order.
 const PLENTY: i32 = 1_000_000;
 
@@ -42,26 +44,42 @@ async fn every_permutation_of_small_sets_ends_in_the_same_row() -> Outcome {
 async fn sampled_permutations_of_large_sets_end_in_the_same_row() -> Outcome {
     let ground = Ground::open(1).await?;
     let skus = ground.stock("LARGE", 6, PLENTY).await?;
+    // Twenty permutations of each of a hundred sets.
+    let cases = samples(&ground, &skus, 100 * times(), 20)?;
+    converge(&ground, "samples of 8", cases, &skus).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn deliveries_that_race_end_in_the_same_row() -> Outcome {
+    let ground = Ground::open(5).await?;
+    let skus = ground.stock("RACE", 6, PLENTY).await?;
+    let cases = Arc::new(samples(&ground, &skus, 300 * times(), 1)?);
+    let started = Instant::now();
+    let (sessions, ran) = race(ground.sessions(LARGE).await?, &cases).await?;
+    conclude(&ground, "races of 8", sessions, ran, started, &cases, &skus).await
+}
+
+/// Random sets of eight deliveries, each in several permutations.
+fn samples(ground: &Ground, skus: &[String], sets: usize, permutations: u64) -> Outcome<Vec<Case>> {
     let bases = bases()?;
     let mut cases = Vec::new();
-    // Twenty permutations of each of a hundred sets.
-    for set in 0..100 * u64::try_from(times())? {
-        let Some(base) = bases.get(ground.seed.rng(set).usize(..bases.len())) else { continue };
-        for sample in 0..20 {
+    for set in 0..u64::try_from(sets)? {
+        let Some(base) = ground.seed.rng(set).choice(&bases) else { continue };
+        for sample in 0..permutations {
             // The same life under another identity each time.
             let mut rng = ground.seed.rng(set);
-            let distinct = rng.usize(5..=8);
-            let mut told = life::life(&mut rng, base, &ground.identity(), &skus, distinct);
-            while told.len() < 8 {
+            let distinct = rng.usize(5..=LARGE);
+            let mut told = life::life(&mut rng, base, &ground.identity(), skus, distinct);
+            while told.len() < LARGE {
                 let again = told.get(rng.usize(..distinct)).cloned();
                 let fresh = format!("{}-again", told.len());
                 told.extend(again.map(|again| if rng.bool() { again.replayed(fresh) } else { again }));
             }
             let order = shuffled(&mut ground.seed.rng(set * 1000 + sample + 1), told.len());
-            cases.push(case(&ground, format!("set {set} of {} {order:?}", base.name), &told, &order));
+            cases.push(case(ground, format!("set {set} of {} {order:?}", base.name), &told, &order));
         }
     }
-    converge(&ground, "samples of 8", cases, &skus).await
+    Ok(cases)
 }
 
 fn case(ground: &Ground, name: String, told: &[Delivery], order: &[usize]) -> Case {
@@ -72,20 +90,29 @@ fn case(ground: &Ground, name: String, told: &[Delivery], order: &[usize]) -> Ca
 async fn converge(ground: &Ground, what: &str, cases: Vec<Case>, skus: &[String]) -> Outcome {
     let started = Instant::now();
     let cases = Arc::new(cases);
-    let (sessions, Ran { calls, refused }) = run(ground.sessions(SESSIONS).await?, &cases).await?;
-    let took = started.elapsed().as_secs_f64();
-    let mut complaints = refused;
-    let refusals = complaints.len();
+    let (sessions, ran) = run(ground.sessions(SESSIONS).await?, &cases).await?;
+    conclude(ground, what, sessions, ran, started, &cases, skus).await
+}
 
+async fn conclude(
+    ground: &Ground,
+    what: &str,
+    sessions: Vec<Session>,
+    ran: Ran,
+    started: Instant,
+    cases: &[Case],
+    skus: &[String],
+) -> Outcome {
+    let speed = ran.calls as f64 / started.elapsed().as_secs_f64();
+    let (calls, refusals, mut complaints) = (ran.calls, ran.refused.len(), ran.refused);
     let shelf = Shelf { store: &ground.home.store, ample: skus, scarce: &[] };
     let session = ground.session().await?;
-    complaints.extend(judge(&session, &cases, shelf).await?);
-    complaints.extend(replays(&session, &cases).await?);
-    complaints.extend(repeat(ground, &session, sessions, &cases, shelf).await?);
+    complaints.extend(judge(&session, cases, shelf).await?);
+    complaints.extend(replays(&session, cases).await?);
+    complaints.extend(repeat(&session, sessions, cases, shelf).await?);
     announce(&format!(
-        "convergence, {what}: {} orders, {calls} deliveries ({:.0}/s), {refusals} refused, {} complaints, {}",
+        "convergence, {what}: {} orders, {calls} deliveries ({speed:.0}/s), {refusals} refused, {} complaints, {}",
         cases.len(),
-        calls as f64 / took,
         complaints.len(),
         ground.seed
     ));
@@ -95,7 +122,6 @@ async fn converge(ground: &Ground, what: &str, cases: Vec<Case>, skus: &[String]
 
 /// A tenth of the orders once more, under fresh ids and backwards: nothing may move.
 async fn repeat(
-    ground: &Ground,
     session: &Session,
     sessions: Vec<Session>,
     cases: &[Case],
@@ -115,10 +141,6 @@ async fn repeat(
     let before = traces(session, &cases, shelf).await?;
     let (_, Ran { mut refused, .. }) = run(sessions, &cases).await?;
     let after = traces(session, &cases, shelf).await?;
-    refused.extend(
-        differences(&before, &after)
-            .into_iter()
-            .map(|wrong| format!("a replay moves {wrong}, {}", ground.seed)),
-    );
+    refused.extend(differences(&before, &after).into_iter().map(|wrong| format!("a replay moves {wrong}")));
     Ok(refused)
 }
