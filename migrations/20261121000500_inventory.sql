@@ -9,6 +9,7 @@ create table public.inventory_items (
     tracked boolean not null default true,
     shopify_inventory_item_gid text,
     shopify_location_gid text,
+    pushed_quantity integer,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     unique (store, sku)
@@ -17,8 +18,12 @@ create unique index inventory_items_gid_idx on public.inventory_items (store, sh
 comment on table public.inventory_items is
     'Hot rows: room is left in each page so that a change of ats touches no index. ats (available to sell) is what orders are allocated from; it is never negative.';
 comment on column public.inventory_items.opening_ats is 'ats = opening_ats + sum of inventory_txn.delta, always.';
+comment on column public.inventory_items.pushed_quantity is
+    'The level that Shopify confirmed last, with which the next push compares; null when nobody knows.';
 
-create trigger inventory_items_touch_updated_at before update on public.inventory_items
+-- What Shopify has been told is no change of the stock.
+create trigger inventory_items_touch_updated_at
+    before update of ats, tracked, shopify_inventory_item_gid, shopify_location_gid on public.inventory_items
     for each row execute function private.touch_updated_at();
 
 create table public.inventory_txn (

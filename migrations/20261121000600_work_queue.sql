@@ -34,6 +34,9 @@ create table public.work_queue (
     payload jsonb not null default '{}'::jsonb,
     priority smallint not null default 5 check (priority between 0 and 9),
     dedupe_key text not null,
+    serial_key text generated always as (
+        case when topic = 'inventory_push' then left(store || '/' || (payload ->> 'sku'), 400) end
+    ) stored,
     status public.work_status not null default 'pending',
     retry_count integer not null default 0,
     max_retries integer not null default 3,
@@ -52,8 +55,14 @@ create table public.work_queue (
 create index work_queue_due_idx on public.work_queue (priority, next_retry_at, id, topic)
     where status in ('pending', 'error');
 create index work_queue_lease_idx on public.work_queue (lease_until) where status = 'processing';
+create index work_queue_serial_due_idx on public.work_queue (serial_key, next_retry_at, id)
+    where status in ('pending', 'error') and serial_key is not null;
+create index work_queue_serial_busy_idx on public.work_queue (serial_key)
+    where status = 'processing' and serial_key is not null;
 create index work_queue_finished_idx on public.work_queue (finished_at) where finished_at is not null;
 create index work_queue_store_idx on public.work_queue (store);
+comment on column public.work_queue.serial_key is
+    'Items with the same key are never in two hands at once: of two levels of one SKU the older could arrive last.';
 comment on column public.work_queue.discarded_at is 'A supervisor decided that this dead item needs no attention any more.';
 comment on column public.work_queue.fence is 'Grows with every claim; a report that carries an older fence is ignored.';
 
@@ -88,7 +97,8 @@ create table public.worker_runs (
     created_at timestamptz not null default now()
 );
 create index worker_runs_finished_at_idx on public.worker_runs (finished_at);
-comment on table public.worker_runs is 'One row a drain: rates, errors and the last run are read from here.';
+comment on table public.worker_runs is
+    'One row for each drain that found work, and for those that found none one a minute: rates, errors and the last run are read from here.';
 
 alter table public.queue_topics enable row level security;
 alter table public.work_queue enable row level security;

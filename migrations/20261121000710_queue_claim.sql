@@ -54,6 +54,7 @@ language plpgsql
 volatile
 security definer
 set search_path = ''
+set lock_timeout = '3s'
 as $$
 -- definer because: nobody may write work_queue directly, the service role included.
 declare
@@ -70,25 +71,75 @@ begin
     from public.queue_topics t
     where t.topic = any(p_topics) and not t.paused;
 
+    -- Two claims at once could each hand out one of two pushes of a SKU, as neither sees what the other has not
+    -- committed. In a statement of its own: the next one then sees everything of whoever was first.
+    if 'inventory_push' = any(v_topics) then
+        perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('ordak/claim/inventory_push', 0));
+    end if;
+
     perform private.release_expired_work(v_topics);
 
     -- Materialized, and locked inside: another plan could otherwise run the selection again for every row and
     -- claim far more than the limit. One arm a priority, so that each reads just the due part of the index and
     -- stops at the limit; rows that are not due cost nothing.
     with due as materialized (
-        select arm.id
-        from generate_series(0, 9) as p (priority)
+        select arm.id, arm.serial_key, row_number() over (order by arm.priority, arm.next_retry_at, arm.id) as turn
+        from (
+            select r.*
+            from generate_series(0, 9) as p (priority)
+            cross join lateral (
+                select w.id, w.priority, w.next_retry_at, w.serial_key
+                from public.work_queue w
+                where w.status in ('pending', 'error')
+                    and w.priority = p.priority
+                    and w.next_retry_at <= now()
+                    and w.topic = any(v_topics)
+                    and (w.serial_key is null or not exists (
+                        select 1
+                        from public.work_queue b
+                        where b.serial_key = w.serial_key and b.status = 'processing'
+                    ))
+                order by w.next_retry_at, w.id
+                limit v_limit
+                for update skip locked
+            ) r
+            limit v_limit
+        ) arm
+    ),
+    -- When more is due than fits, what shares a key goes first as a whole, as far as it fits: it costs one effect
+    -- together, and would have to wait until this claim is reported. Otherwise all of it is here already.
+    keys as materialized (
+        select d.serial_key, min(d.turn) as turn
+        from due d
+        where d.serial_key is not null and (select count(*) from due) >= v_limit
+        group by d.serial_key
+        order by min(d.turn)
+    ),
+    together as materialized (
+        select same.id, k.turn
+        from keys k
         cross join lateral (
             select w.id
             from public.work_queue w
             where w.status in ('pending', 'error')
-                and w.priority = p.priority
+                and w.serial_key = k.serial_key
                 and w.next_retry_at <= now()
                 and w.topic = any(v_topics)
             order by w.next_retry_at, w.id
             limit v_limit
             for update skip locked
-        ) arm
+        ) same
+        limit v_limit
+    ),
+    chosen as materialized (
+        select x.id
+        from (
+            select d.id, d.turn from due d
+            union all
+            select t.id, t.turn from together t
+        ) x
+        group by x.id
+        order by min(x.turn), x.id
         limit v_limit
     ),
     claimed as (
@@ -98,8 +149,8 @@ begin
             locked_by = p_worker,
             lease_until = now() + make_interval(secs => t.lease_seconds),
             fence = w.fence + 1
-        from due, public.queue_topics t
-        where w.id = due.id and t.topic = w.topic
+        from chosen c, public.queue_topics t
+        where w.id = c.id and t.topic = w.topic
         returning w.*
     )
     select coalesce(
@@ -118,7 +169,8 @@ begin
                     'sku', i.sku,
                     'ats', i.ats,
                     'inventory_item_gid', i.shopify_inventory_item_gid,
-                    'location_gid', i.shopify_location_gid
+                    'location_gid', i.shopify_location_gid,
+                    'change_from', i.pushed_quantity
                 ) end
             )
             order by c.priority, c.next_retry_at, c.id
@@ -137,4 +189,4 @@ $$;
 revoke execute on function public.claim_work(text, text[], integer) from public, anon, authenticated;
 grant execute on function public.claim_work(text, text[], integer) to service_role;
 comment on function public.claim_work(text, text[], integer) is
-    'Leases up to p_limit (at most 1000) due items of the given topics to the worker, by priority, then by how long they have been due, and returns {items: [{id, topic, store, shop_domain, payload, dedupe_key, fence, attempt, lease_until, context}]}. Paused topics are skipped. context of an inventory_push is the stock of its SKU at this moment, null when the SKU is unknown. Callable by service_role. Codes: BAD_INPUT.';
+    'Leases up to p_limit (at most 1000) due items of the given topics to the worker, by priority, then by how long they have been due; items with the same serial key together, and none while another worker has one of them. Returns {items: [{id, topic, store, shop_domain, payload, dedupe_key, fence, attempt, lease_until, context}]}. Paused topics are skipped. context of an inventory_push is the stock of its SKU at this moment and the level that Shopify confirmed last, null when the SKU is unknown. Callable by service_role. Codes: BAD_INPUT.';

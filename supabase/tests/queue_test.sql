@@ -98,7 +98,8 @@ select is(pg_temp.claim('w1', '{inventory_push}', 2), 'q7 q8', 'stock to be push
 select is(
     (select array_agg(b.item -> 'context' order by b.turn) from batch b),
     array[
-        '{"sku": "Q-SKU", "ats": 4, "inventory_item_gid": "gid://shopify/InventoryItem/q", "location_gid": "gid://shopify/Location/q"}',
+        '{"sku": "Q-SKU", "ats": 4, "inventory_item_gid": "gid://shopify/InventoryItem/q", "location_gid": "gid://shopify/Location/q",
+          "change_from": null}',
         'null'
     ]::jsonb[],
     'with the stock of this moment, and nothing for an unknown SKU'
