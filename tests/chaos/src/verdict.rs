@@ -52,7 +52,7 @@ const TRACES: &str = r"
             from public.orders o where o.shopify_order_gid = any($1)
         ),
         'lines', (
-            select coalesce(jsonb_agg(jsonb_build_array(l.order_id, l.line_id, l.xmin::text) order by 1), '[]')
+            select coalesce(jsonb_agg(jsonb_build_array(l.order_id, l.line_id, l.xmin::text) order by l.order_id, l.line_id), '[]')
             from public.order_line_items l join public.order_index x on x.store = l.store and x.order_id = l.order_id
             where x.shopify_order_gid = any($1)
         ),
