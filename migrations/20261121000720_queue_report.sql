@@ -90,7 +90,7 @@ begin
             finished_at = case when d.status in ('done', 'dead') then now() end
         from decided d
         where w.id = d.id
-        returning w.id, w.store, w.topic, w.payload, w.status, w.fence, w.last_error
+        returning w.id, w.store, w.topic, w.payload, w.status, w.fence, w.last_error, d.stale
     ),
     letters as (
         insert into public.dead_letters (store, source, topic, reason, external_id, body, encoding, work_id)
@@ -122,10 +122,10 @@ begin
     )
     select jsonb_build_object(
         'done', count(*) filter (where c.status = 'done'),
-        'retried', count(*) filter (where c.status = 'error'),
+        'retried', count(*) filter (where c.status = 'error' and not c.stale),
         'dead', count(*) filter (where c.status = 'dead'),
         'ignored', jsonb_array_length(p_results) - count(*)
-    )
+    ) || case when bool_or(c.stale) then jsonb_build_object('stale', count(*) filter (where c.stale)) else '{}' end
     into v_data
     from changed c;
 
@@ -135,7 +135,7 @@ $$;
 revoke execute on function public.report_work(text, jsonb) from public, anon, authenticated;
 grant execute on function public.report_work(text, jsonb) to service_role;
 comment on function public.report_work(text, jsonb) is
-    'Takes the results of a batch, [{id, fence, outcome: done|stale|failed, pushed, error_class, error, retry_after_ms}]: done, with the level that Shopify now has; or stale, compared with a level that it no longer had, which is forgotten, and due again at once; or retried later with backoff (never before retry_after_ms); or, after the last attempt or a permanent error, dead with a dead letter. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}. Callable by service_role. Codes: BAD_INPUT.';
+    'Takes the results of a batch, [{id, fence, outcome: done|stale|failed, pushed, error_class, error, retry_after_ms}]: done, with the level that Shopify now has; or stale, compared with a level that it no longer had, which is forgotten, and due again at once; or retried later with backoff (never before retry_after_ms); or, after the last attempt or a permanent error, dead with a dead letter. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}, and stale when there is any. Callable by service_role. Codes: BAD_INPUT.';
 
 create function public.record_worker_run(
     p_worker text,

@@ -91,6 +91,7 @@ fn defaults(layout: &Layout, backend: &Backend) -> Result<Vec<(String, String)>>
         ("SHOPIFY_WEBHOOK_SECRET", LOCAL_WEBHOOK_SECRET.to_owned()),
         ("SHOPIFY_ADMIN_TOKEN", LOCAL_ADMIN_TOKEN.to_owned()),
         ("SHOPIFY_ADMIN_URL", format!("{}/shopify/{{shop}}", fakes_url(layout))),
+        ("SLACK_WEBHOOK_URL", format!("{}/slack/alerts", fakes_url(layout))),
         ("KIOSK_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173".to_owned()),
     ];
     values.extend(project.jwt_secret.map(|secret| ("SUPABASE_JWT_SECRET", secret)));

@@ -5,6 +5,7 @@
 //! Nothing in this crate may panic on anything that came from outside.
 
 pub mod action;
+pub mod alert;
 pub mod calendar;
 pub mod content;
 pub mod decimal;
@@ -23,6 +24,7 @@ pub mod settings;
 pub mod signature;
 pub mod token;
 pub mod topic;
+pub mod upstream_status;
 pub mod work;
 
 #[cfg(test)]

@@ -171,10 +171,12 @@ pub struct WorkerSettings {
     pub database: DatabaseSettings,
     /// Where the Admin API is, `{shop}` standing for the shop domain.
     pub admin_url: String,
+    /// Where alerts go; without it they go nowhere. Whoever knows it can write there.
+    pub slack_webhook: Option<Secret>,
 }
 
 impl WorkerSettings {
-    /// Reads the database settings and `SHOPIFY_ADMIN_URL`.
+    /// Reads the database settings, `SHOPIFY_ADMIN_URL` and `SLACK_WEBHOOK_URL`.
     ///
     /// # Errors
     /// A [`Fault`] that names every problem.
@@ -186,7 +188,11 @@ impl WorkerSettings {
             reader.problem("SHOPIFY_ADMIN_URL", "is not an http(s) address without user, query or fragment");
         }
         let admin_url = admin_url.trim_end_matches('/').to_owned();
-        reader.finish(Self { database, admin_url })
+        let slack_webhook = reader.optional("SLACK_WEBHOOK_URL");
+        if slack_webhook.as_deref().is_some_and(|url| !is_base_url(url)) {
+            reader.problem("SLACK_WEBHOOK_URL", "is not an http(s) address without user, query or fragment");
+        }
+        reader.finish(Self { database, admin_url, slack_webhook: slack_webhook.map(Secret::new) })
     }
 
     /// Address of the GraphQL endpoint of a shop; `None` when the domain is not one, so that a broken row can never

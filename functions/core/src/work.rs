@@ -86,8 +86,11 @@ pub struct WorkResult {
     pub id: i64,
     /// The fence it was claimed with.
     pub fence: i64,
-    /// `done` or `failed`.
+    /// `done`, `stale` or `failed`.
     pub outcome: &'static str,
+    /// Level that Shopify confirmed, for a push that is done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pushed: Option<i32>,
     /// Class of the failure.
     pub error_class: Option<ErrorClass>,
     /// Text of the failure, sanitised and capped.
@@ -100,7 +103,22 @@ impl WorkResult {
     /// The effect happened.
     #[must_use]
     pub fn done(id: i64, fence: i64) -> Self {
-        Self { id, fence, outcome: "done", error_class: None, error: None, retry_after_ms: None }
+        let outcome = "done";
+        Self { id, fence, outcome, pushed: None, error_class: None, error: None, retry_after_ms: None }
+    }
+
+    /// Shopify now has this level.
+    #[must_use]
+    pub fn pushed(id: i64, fence: i64, level: i32) -> Self {
+        Self { pushed: Some(level), ..Self::done(id, fence) }
+    }
+
+    /// The effect did not happen, because it was compared with a state that is no more: it is due again at once, with
+    /// what is known then, and nothing has failed.
+    #[must_use]
+    pub fn stale(id: i64, fence: i64, error: &str) -> Self {
+        let failed = Self::failed(id, fence, &WorkFailure::transient(error, None));
+        Self { outcome: "stale", ..failed }
     }
 
     /// The effect did not happen, or nobody knows.
@@ -111,6 +129,7 @@ impl WorkResult {
             id,
             fence,
             outcome: "failed",
+            pushed: None,
             error_class: Some(failure.class),
             error: Some(error),
             retry_after_ms: failure.retry_after_ms,
@@ -121,6 +140,12 @@ impl WorkResult {
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.outcome == "done"
+    }
+
+    /// Whether it is to be done again at once.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.outcome == "stale"
     }
 }
 
@@ -147,6 +172,16 @@ mod tests {
             serde_json::to_value(WorkResult::done(7, 3)).unwrap(),
             json!({"id":7,"fence":3,"outcome":"done","error_class":null,"error":null,"retry_after_ms":null})
         );
+        assert_eq!(
+            serde_json::to_value(WorkResult::pushed(7, 3, 0)).unwrap(),
+            json!({"id":7,"fence":3,"outcome":"done","pushed":0,"error_class":null,"error":null,"retry_after_ms":null})
+        );
+        let stale = WorkResult::stale(7, 3, "another level");
+        assert_eq!(
+            serde_json::to_value(&stale).unwrap(),
+            json!({"id":7,"fence":3,"outcome":"stale","error_class":"transient","error":"another level","retry_after_ms":null})
+        );
+        assert!(stale.is_stale() && !stale.is_done());
         let failure = WorkFailure::transient("timeout", Some(1500));
         assert_eq!(
             serde_json::to_value(WorkResult::failed(7, 3, &failure)).unwrap(),

@@ -36,6 +36,18 @@ pub enum NoReply {
     TooLong,
 }
 
+impl NoReply {
+    /// In words, for whoever reads of the failure.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::TimedOut => "no answer in time",
+            Self::Broken => "the connection was refused or broke off",
+            Self::TooLong => "the answer is too long",
+        }
+    }
+}
+
 /// Posts JSON.
 ///
 /// # Errors

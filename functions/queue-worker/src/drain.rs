@@ -2,7 +2,7 @@
 //!
 //! Overlapping drains are safe: leases and fences in the database see to that. A drain that dies loses nothing.
 
-use crate::{Setup, lanes, push, queue, replay};
+use crate::{Setup, alert, lanes, push, queue, replay};
 use ordak_core::{
     envelope::Fault,
     inventory_push::{self, Call},
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Topics that somebody here can carry out. Others wait in the queue.
-const TOPICS: [&str; 2] = [push::TOPIC, replay::TOPIC];
+const TOPICS: [&str; 3] = [push::TOPIC, replay::TOPIC, alert::TOPIC];
 /// Items a claim.
 const BATCH: usize = 100;
 /// Jobs at a time: a worker has six outgoing connections.
@@ -34,6 +34,13 @@ struct Tally {
     claimed: u64,
     done: u64,
     failed: u64,
+    /// Claimed again at once, as what they were compared with is no more.
+    #[serde(skip_serializing_if = "is_zero")]
+    stale: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What came of a drain.
@@ -71,6 +78,7 @@ impl Run {
             tally.claimed += 1;
             match results.iter().find(|result| result.id == item.id) {
                 Some(result) if result.is_done() => tally.done += 1,
+                Some(result) if result.is_stale() => tally.stale += 1,
                 _ => tally.failed += 1,
             }
         }
@@ -81,6 +89,7 @@ impl Run {
 enum Job {
     Push(Call),
     Replay(WorkItem),
+    Alert(WorkItem),
 }
 
 /// A drain under way.
@@ -137,6 +146,7 @@ impl<'a> Drain<'a> {
                 (job, limit) if limit.is_zero() => too_late(&job),
                 (Job::Push(call), _) => push::push(self.setup, call, limit).await,
                 (Job::Replay(item), limit) => vec![replay::replay(&self.setup.rpc, &item, limit).await],
+                (Job::Alert(item), limit) => vec![alert::tell(self.setup, &item, limit).await],
             }
         })
         .await;
@@ -170,16 +180,18 @@ fn jobs(items: &[WorkItem]) -> (Vec<WorkResult>, Vec<(String, Job)>) {
     let plan = inventory_push::plan(&pushes);
     let pushes =
         plan.calls.into_iter().map(|call| (format!("{}/{}", push::TOPIC, call.store), Job::Push(call)));
-    let replays =
-        others.into_iter().map(|item| (format!("{}/{}", item.topic, item.store), Job::Replay(item)));
-    (plan.refused, pushes.chain(replays).collect())
+    let others = others.into_iter().map(|item| {
+        let lane = format!("{}/{}", item.topic, item.store);
+        (lane, if item.topic == alert::TOPIC { Job::Alert(item) } else { Job::Replay(item) })
+    });
+    (plan.refused, pushes.chain(others).collect())
 }
 
 fn too_late(job: &Job) -> Vec<WorkResult> {
     const REASON: &str = "the drain ended before its turn";
     match job {
         Job::Push(call) => call.no_answer(REASON),
-        Job::Replay(item) => {
+        Job::Replay(item) | Job::Alert(item) => {
             vec![WorkResult::failed(item.id, item.fence, &WorkFailure::transient(REASON, None))]
         }
     }
@@ -196,9 +208,10 @@ mod tests {
     #[test]
     fn each_topic_and_store_has_its_lane() {
         let (_, jobs) =
-            jobs(&[item(1, replay::TOPIC, "a"), item(2, replay::TOPIC, "b"), item(3, replay::TOPIC, "a")]);
+            jobs(&[item(1, replay::TOPIC, "a"), item(2, alert::TOPIC, "a"), item(3, replay::TOPIC, "b")]);
         let lanes: Vec<&str> = jobs.iter().map(|(lane, _)| lane.as_str()).collect();
-        assert_eq!(lanes, ["order_ingest_retry/a", "order_ingest_retry/b", "order_ingest_retry/a"]);
+        assert_eq!(lanes, ["order_ingest_retry/a", "slack_alert/a", "order_ingest_retry/b"]);
+        assert!(matches!(jobs[1].1, Job::Alert(_)) && matches!(jobs[2].1, Job::Replay(_)));
     }
 
     #[test]
@@ -213,7 +226,7 @@ mod tests {
         let items = [item(1, replay::TOPIC, "a"), item(2, replay::TOPIC, "a")];
         let reported = queue::Reported { done: 1, retried: 1, dead: 0 };
         run.count(&items, &[WorkResult::done(1, 1)], &reported);
-        assert_eq!(run.by_topic[replay::TOPIC], Tally { claimed: 2, done: 1, failed: 1 });
+        assert_eq!(run.by_topic[replay::TOPIC], Tally { claimed: 2, done: 1, failed: 1, stale: 0 });
         assert_eq!((run.claimed, run.done, run.retried), (2, 1, 1));
     }
 }

@@ -3,6 +3,7 @@
 //! For the service role alone: cron triggers and the functions that wake it. What is due, who may take it and what a
 //! failure means is decided in Postgres and `ordak-core`; here effects are carried out.
 
+mod alert;
 mod drain;
 mod lanes;
 mod push;

@@ -9,11 +9,7 @@ use ordak_core::{
     settings::admin_token,
     work::WorkResult,
 };
-use ordak_edge::{
-    clock,
-    isolate::getter,
-    upstream::{self, NoReply},
-};
+use ordak_edge::{clock, isolate::getter, upstream};
 use std::time::Duration;
 
 /// Topic of these items.
@@ -28,7 +24,13 @@ pub async fn push(setup: &Setup, call: Call, limit: impl Fn() -> Duration) -> Ve
     let mut next = Some(call);
     for _ in 0..ROUNDS {
         let Some(call) = next.take() else { break };
-        match exchange(setup, &call, limit()).await {
+        let limit = limit();
+        // The lease may have run out since the last round: whoever has the items now sends what is true now.
+        if limit.is_zero() {
+            results.extend(call.no_answer("no time was left"));
+            break;
+        }
+        match exchange(setup, &call, limit).await {
             Ok(reply) => {
                 let answer = Answer {
                     status: reply.status,
@@ -54,12 +56,5 @@ async fn exchange(setup: &Setup, call: &Call, limit: Duration) -> Result<upstrea
     let url = setup.settings.graphql_url(&call.shop_domain).ok_or("the store has no usable shop domain")?;
     let request = call.request();
     let headers = [("x-shopify-access-token", token.expose())];
-    upstream::post_json(&url, &headers, &request.body, limit).await.map_err(|error| {
-        match error {
-            NoReply::TimedOut => "no answer in time",
-            NoReply::Broken => "the connection was refused or broke off",
-            NoReply::TooLong => "the answer is too long",
-        }
-        .to_owned()
-    })
+    upstream::post_json(&url, &headers, &request.body, limit).await.map_err(|error| error.as_str().to_owned())
 }

@@ -6,6 +6,7 @@
 
 use super::{Call, Quantity};
 use crate::retry_after;
+use crate::upstream_status;
 use crate::work::{ErrorClass, WorkFailure, WorkResult};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -71,35 +72,44 @@ impl Call {
             }
         };
         if errors.is_empty() {
-            let results = self.claims().map(|claim| WorkResult::done(claim.id, claim.fence)).collect();
-            return Ok(Verdict { results, again: None });
+            let pushed = |quantity: &Quantity| {
+                let level = quantity.available;
+                quantity.claims.clone().into_iter().map(move |it| WorkResult::pushed(it.id, it.fence, level))
+            };
+            return Ok(Verdict { results: self.quantities.iter().flat_map(pushed).collect(), again: None });
         }
         self.by_user_errors(errors)
     }
 
     /// Culprits fail with their own error; errors that name no quantity fail the call.
     fn by_user_errors(&self, errors: &[Value]) -> Result<Verdict, WorkFailure> {
-        let mut culprits: BTreeMap<usize, WorkFailure> = BTreeMap::new();
+        let mut culprits: BTreeMap<usize, Culprit> = BTreeMap::new();
         for error in errors {
             let failure = by_user_error(error);
-            match index_of(error).filter(|index| *index < self.quantities.len()) {
-                // What cannot be cured decides over what can.
-                Some(index) => match culprits.get(&index) {
-                    Some(known) if known.class == ErrorClass::Permanent => {}
-                    _ => {
-                        culprits.insert(index, failure);
+            let Some((index, quantity)) =
+                index_of(error).and_then(|index| Some((index, self.quantities.get(index)?)))
+            else {
+                return Err(failure);
+            };
+            // Shopify takes stock for an order by itself, so that a comparison often fails once after a sale.
+            let stale = is_stale(error) && quantity.change_from.is_some();
+            let culprit = Culprit { stale, failure };
+            // What cannot be cured decides over what can, and a failure over a comparison.
+            culprits
+                .entry(index)
+                .and_modify(|known| {
+                    if known.failure.class != ErrorClass::Permanent && !culprit.stale {
+                        known.clone_from(&culprit);
                     }
-                },
-                None => return Err(failure),
-            }
+                })
+                .or_insert(culprit);
         }
         let mut verdict = Verdict::default();
         let mut innocent: Vec<Quantity> = Vec::new();
         for (index, quantity) in self.quantities.iter().enumerate() {
             match culprits.get(&index) {
-                Some(failure) => {
-                    let failed = |claim: &super::Claim| WorkResult::failed(claim.id, claim.fence, failure);
-                    verdict.results.extend(quantity.claims.iter().map(failed));
+                Some(culprit) => {
+                    verdict.results.extend(quantity.claims.iter().map(|claim| culprit.result(*claim)));
                 }
                 None => innocent.push(quantity.clone()),
             }
@@ -111,23 +121,37 @@ impl Call {
     }
 }
 
+/// Why a quantity was refused.
+#[derive(Clone)]
+struct Culprit {
+    /// Shopify has another level than the one that was compared with: the database forgets that one, and the next
+    /// claim, with the level of its moment, sets without comparing. Never done here at once: whoever has lost the lease
+    /// in the meantime would put an old level over a new one.
+    stale: bool,
+    failure: WorkFailure,
+}
+
+impl Culprit {
+    fn result(&self, claim: super::Claim) -> WorkResult {
+        if self.stale {
+            WorkResult::stale(claim.id, claim.fence, &self.failure.error)
+        } else {
+            WorkResult::failed(claim.id, claim.fence, &self.failure)
+        }
+    }
+}
+
 fn by_status(answer: Answer<'_>, now: i64) -> WorkFailure {
-    let wait = retry_after::wait_ms(answer.retry_after, now);
-    let status = answer.status;
-    match status {
-        401 | 403 => WorkFailure::permanent(format!("Shopify refused the access token ({status})")),
+    match answer.status {
+        status @ (401 | 403) => {
+            WorkFailure::permanent(format!("Shopify refused the access token ({status})"))
+        }
         402 => WorkFailure {
             class: ErrorClass::Limit,
             error: "Shopify has frozen the shop for its plan (402)".into(),
-            retry_after_ms: wait,
+            retry_after_ms: retry_after::wait_ms(answer.retry_after, now),
         },
-        // 430 is Shopify's own: too many suspicious requests.
-        408 | 425 | 429 | 430 => WorkFailure::transient(format!("Shopify asked to wait ({status})"), wait),
-        300..=399 => {
-            WorkFailure::permanent(format!("Shopify redirected, which is never followed ({status})"))
-        }
-        400..=499 => WorkFailure::permanent(format!("Shopify refused the request ({status})")),
-        _ => WorkFailure::transient(format!("Shopify failed ({status})"), wait),
+        status => upstream_status::failure("Shopify", status, answer.retry_after, now),
     }
 }
 
@@ -175,14 +199,17 @@ fn by_user_error(error: &Value) -> WorkFailure {
     let code = error.get("code").and_then(Value::as_str);
     let text = format!("Shopify: {}", quote(code, error.get("message").and_then(Value::as_str)));
     match code {
-        // Another writer was first: the next claim reads anew.
-        Some("CHANGE_FROM_QUANTITY_STALE" | "COMPARE_QUANTITY_STALE") => {
-            WorkFailure::transient(text, Some(0))
-        }
+        _ if is_stale(error) => WorkFailure::transient(text, Some(0)),
         Some("IDEMPOTENCY_CONCURRENT_REQUEST") => WorkFailure::transient(text, Some(CONCURRENT_WAIT_MS)),
         Some("INTERNAL_ERROR" | "TIMEOUT") => WorkFailure::transient(text, None),
         _ => WorkFailure::permanent(text),
     }
+}
+
+/// Another writer was first.
+fn is_stale(error: &Value) -> bool {
+    let code = error.get("code").and_then(Value::as_str);
+    matches!(code, Some("CHANGE_FROM_QUANTITY_STALE" | "COMPARE_QUANTITY_STALE"))
 }
 
 /// `["input", "quantities", "0", "locationId"]` blames quantity 0; the index comes as text or as number.

@@ -172,4 +172,6 @@ impl Call {
 }
 
 #[cfg(test)]
+mod stale_tests;
+#[cfg(test)]
 mod tests;

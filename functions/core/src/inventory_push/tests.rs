@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 const ITEM_1: &str = "gid://shopify/InventoryItem/1001";
 
-fn item(id: i64, store: &str, context: Value) -> WorkItem {
+pub(super) fn item(id: i64, store: &str, context: Value) -> WorkItem {
     serde_json::from_value(json!({
         "id": id, "topic": "inventory_push", "store": store, "shop_domain": format!("{store}.myshopify.com"),
         "payload": {"sku": "ASKED"}, "dedupe_key": "k", "fence": id * 10, "attempt": 1, "context": context
@@ -15,14 +15,14 @@ fn item(id: i64, store: &str, context: Value) -> WorkItem {
     .unwrap()
 }
 
-fn stock(n: i64, ats: i64) -> Value {
+pub(super) fn stock(n: i64, ats: i64) -> Value {
     json!({
         "sku": format!("SKU-{n}"), "ats": ats, "inventory_item_gid": format!("gid://shopify/InventoryItem/{n}"),
         "location_gid": "gid://shopify/Location/1"
     })
 }
 
-fn call(items: &[WorkItem]) -> Call {
+pub(super) fn call(items: &[WorkItem]) -> Call {
     let mut plan = plan(items);
     assert!(plan.refused.is_empty() && plan.calls.len() == 1);
     plan.calls.remove(0)
@@ -41,7 +41,7 @@ fn answered(call: &Call, status: u16, retry_after: Option<&str>, body: &[u8]) ->
     call.classify(Answer { status, retry_after, body }, 1_800_000_000)
 }
 
-fn ok(call: &Call, body: &[u8]) -> Verdict {
+pub(super) fn ok(call: &Call, body: &[u8]) -> Verdict {
     answered(call, 200, None, body)
 }
 
@@ -180,7 +180,8 @@ fn the_same_intent_has_the_same_key_and_another_intent_another() {
 #[test]
 fn a_success_settles_every_item() {
     let verdict = ok(&two_levels(), &fixtures::read("shopify_gql_inventorySetQuantities__ok_2026_04"));
-    assert_eq!(verdict.results, [WorkResult::done(1, 10), WorkResult::done(3, 30), WorkResult::done(2, 20)]);
+    let pushed = WorkResult::pushed;
+    assert_eq!(verdict.results, [pushed(1, 10, 7), pushed(3, 30, 7), pushed(2, 20, 0)], "with its level");
     assert!(verdict.again.is_none());
 }
 

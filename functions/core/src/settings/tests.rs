@@ -81,6 +81,27 @@ fn the_worker_finds_each_shop() {
 }
 
 #[test]
+fn slack_is_optional_and_its_address_a_secret() {
+    let base = [("SUPABASE_URL", "https://x.co"), ("SUPABASE_SERVICE_ROLE_KEY", "k")];
+    let read = |url: Option<&'static str>| {
+        WorkerSettings::read(&move |name| {
+            let known = base.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            known.or_else(|| url.filter(|_| name == "SLACK_WEBHOOK_URL").map(str::to_owned))
+        })
+    };
+    for none in [None, Some(""), Some("  ")] {
+        assert!(read(none).unwrap().slack_webhook.is_none());
+    }
+    let settings = read(Some("https://hooks.slack.com/services/T0/B0/hush")).unwrap();
+    assert!(!format!("{settings:?}").contains("hush"));
+    assert_eq!(settings.slack_webhook.unwrap().expose(), "https://hooks.slack.com/services/T0/B0/hush");
+    for wrong in ["hooks.slack.com/hush", "ftp://hush", "https://u@hush/", "https://hush?x"] {
+        let fault = read(Some(wrong)).unwrap_err();
+        assert!(fault.detail().contains("SLACK_WEBHOOK_URL") && !fault.detail().contains("hush"));
+    }
+}
+
+#[test]
 fn a_stores_own_token_comes_first() {
     let get = getter(&[("SHOPIFY_ADMIN_TOKEN", "all"), ("SHOPIFY_ADMIN_TOKEN_BANNOS", "own")]);
     assert_eq!(admin_token(&get, "bannos").unwrap().expose(), "own");
