@@ -20,6 +20,19 @@ insert into public.work_queue (topic, store, dedupe_key) select 'email', s.key, 
 insert into public.dead_letters (store, source, reason) select s.key, 'test', 'test' from public.stores s;
 insert into public.work_audit (store, work_id, topic, action) select s.key, 1, 'email', 'retry' from public.stores s;
 insert into public.worker_runs (worker, started_at) values ('access', now());
+insert into public.suppliers (store, name) select s.key, 'access' from public.stores s;
+insert into public.supplier_terms
+    (store, supplier_id, product_category, base_price, currency, minimum_order_quantity, lead_time_days, style_limit)
+select s.store, s.id, 'access', 1, 'AUD', 1, 1, 1 from public.suppliers s where s.name = 'access';
+insert into public.production_batches (store, terms_id, product_category, target_quantity, style_limit, window_closes_at)
+select t.store, t.id, 'access', 1, 1, now() + interval '9 days' from public.supplier_terms t where t.product_category = 'access';
+insert into public.batch_contributions
+    (store, batch_id, order_id, product_variant_base, style, style_details, quantity, unit_price, total_price, currency)
+select o.store, b.id, o.id, 'access', 'access', '{}', 1, 1, 1, 'AUD'
+from public.orders o join public.production_batches b on b.store = o.store and b.product_category = 'access'
+where o.id like '%-908001';
+insert into public.supplier_orders (store, batch_id, quantity)
+select b.store, b.id, 1 from public.production_batches b where b.product_category = 'access';
 
 -- What the name of its policy promises: <table>_select_<audience> ---------------------------------------------------
 create temp table tables on commit drop as

@@ -63,3 +63,29 @@ union all
 select null, 'world', 'world';
 
 insert into public.worker_runs (worker, started_at) values ('world', now());
+
+insert into public.suppliers (id, store, name)
+select ('90000000-0000-4000-8000-00000000000' || n)::uuid, store, 'world' from world;
+insert into public.supplier_terms
+    (id, store, supplier_id, product_category, base_price, currency, minimum_order_quantity, lead_time_days, style_limit)
+select s.id, s.store, s.id, 'world-' || s.store, 1, 'AUD', 10, 1, 1 from public.suppliers s where s.name = 'world';
+insert into public.production_batches
+    (id, store, terms_id, product_category, target_quantity, style_limit, window_closes_at)
+select t.id, t.store, t.id, 'world-closed', 10, 1, now() + interval '9 days'
+from public.supplier_terms t where t.product_category like 'world-%';
+update public.production_batches set status = 'needs_review' where product_category = 'world-closed';
+insert into public.batch_contributions
+    (store, batch_id, order_id, product_variant_base, style, style_details, quantity, unit_price, total_price, currency)
+select b.store, b.id, b.store || '-990001', 'world', 'world', '{}', 1, 1, 1, 'AUD'
+from public.production_batches b where b.product_category = 'world-closed';
+insert into public.production_batches
+    (id, store, terms_id, product_category, target_quantity, style_limit, window_closes_at)
+select ('91000000-0000-4000-8000-00000000000' || n)::uuid, w.store, t.id, 'world-ordered', 10, 1, now() + interval '9 days'
+from world w join public.supplier_terms t on t.store = w.store and t.product_category like 'world-%';
+update public.production_batches set status = 'confirmed', actual_start_date = current_date
+where product_category = 'world-ordered';
+-- Ids from a sequence would depend on what was there before; the number follows from the id.
+insert into public.supplier_orders (id, store, batch_id, quantity)
+overriding system value
+select 9000000 + n, w.store, b.id, 10
+from world w join public.production_batches b on b.store = w.store and b.product_category = 'world-ordered';
