@@ -45,7 +45,8 @@ async fn sampled_permutations_of_large_sets_end_in_the_same_row() -> Outcome {
     let ground = Ground::open(1).await?;
     let skus = ground.stock("LARGE", 6, PLENTY).await?;
     // Twenty permutations of each of a hundred sets.
-    let cases = samples(&ground, &skus, 100 * times(), 20)?;
+    let mut cases = samples(&ground, &skus, 100 * times(), 20)?;
+    misdirect(&ground, &mut cases);
     converge(&ground, "samples of 8", cases, &skus).await
 }
 
@@ -71,15 +72,29 @@ fn samples(ground: &Ground, skus: &[String], sets: usize, permutations: u64) -> 
             let distinct = rng.usize(5..=LARGE);
             let mut told = life::life(&mut rng, base, &ground.identity(), skus, distinct);
             while told.len() < LARGE {
-                let again = told.get(rng.usize(..distinct)).cloned();
-                let fresh = format!("{}-again", told.len());
-                told.extend(again.map(|again| if rng.bool() { again.replayed(fresh) } else { again }));
+                let again = told.get(rng.usize(..distinct)).map(|again| {
+                    let fresh = format!("{}-again-{}", again.webhook_id, told.len());
+                    if rng.bool() { again.replayed(fresh) } else { again.clone() }
+                });
+                told.extend(again);
             }
             let order = shuffled(&mut ground.seed.rng(set * 1000 + sample + 1), told.len());
             cases.push(case(ground, format!("set {set} of {} {order:?}", base.name), &told, &order));
         }
     }
     Ok(cases)
+}
+
+/// One order in four also gets a delivery under the header of another shop, once it belongs to its own.
+fn misdirect(ground: &Ground, cases: &mut [Case]) {
+    let mut rng = ground.seed.rng(u64::MAX);
+    for case in cases.iter_mut().step_by(4) {
+        if let Some(stray) = rng.choice(&case.deliveries) {
+            let fresh = format!("{}-stray", stray.webhook_id);
+            let stray = stray.replayed(fresh).misdirected(&ground.other.domain);
+            case.deliveries.insert(rng.usize(1..=case.deliveries.len()), stray);
+        }
+    }
 }
 
 fn case(ground: &Ground, name: String, told: &[Delivery], order: &[usize]) -> Case {
