@@ -37,9 +37,14 @@ pub const LOSSY: Store = Store { key: "testnine" };
 pub const ROTATION: Store = Store { key: "testten" };
 /// Shopify sends elsewhere.
 pub const REDIRECTED: Store = Store { key: "testeleven" };
+/// Pushes of the same SKU meet on their way to Shopify.
+pub const CROWDED: Store = Store { key: "testtwelve" };
 
-const OWN: [Store; 11] =
-    [STOCK, BATCH, SHORT, BROKEN, BUSY, REVOKED, COMPLIANCE, CLOCK, LOSSY, ROTATION, REDIRECTED];
+const OWN: [Store; 12] =
+    [STOCK, BATCH, SHORT, BROKEN, BUSY, REVOKED, COMPLIANCE, CLOCK, LOSSY, ROTATION, REDIRECTED, CROWDED];
+
+/// Shopify's id of the place where everything is.
+pub const LOCATION: &str = "gid://shopify/Location/77";
 
 impl Store {
     /// The domain of its shop.
@@ -86,7 +91,7 @@ pub async fn stock(stack: &Stack, store: Store, ats: i32) -> Outcome<Item> {
     let item = Item { sku: format!("SKU-{number}"), gid: format!("gid://shopify/InventoryItem/{number}") };
     let statement = "insert into public.inventory_items
         (store, sku, opening_ats, ats, shopify_inventory_item_gid, shopify_location_gid)
-        values ($1, $2, $3, $3, $4, 'gid://shopify/Location/77')";
-    stack.db().await?.execute(statement, &[&store.key, &item.sku, &ats, &item.gid]).await?;
+        values ($1, $2, $3, $3, $4, $5)";
+    stack.db().await?.execute(statement, &[&store.key, &item.sku, &ats, &item.gid, &LOCATION]).await?;
     Ok(item)
 }

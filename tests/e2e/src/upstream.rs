@@ -2,15 +2,36 @@
 
 use crate::answer::Answer;
 use crate::stack::Stack;
-use crate::store::{Item, Store};
+use crate::store::{Item, LOCATION, Store};
 use crate::{Failure, Outcome};
 use serde_json::{Value, json};
 
 impl Stack {
     /// Makes the next calls of one shop to Shopify go wrong.
     pub async fn break_shopify(&self, store: Store, mode: &str, count: u32) -> Outcome {
-        let fault = json!({"upstream": "shopify", "shop": store.domain(), "mode": mode, "count": count});
-        let answer = Answer::to(self.http.post(format!("{}/_faults", self.fakes_url)).json(&fault)).await?;
+        self.plan_fault(&json!({"upstream": "shopify", "shop": store.domain(), "mode": mode, "count": count}))
+            .await
+    }
+
+    /// Makes the next call about one item reach Shopify late.
+    pub async fn delay_at_shopify(&self, store: Store, item: &Item, delay_ms: u64) -> Outcome {
+        self.plan_fault(&json!({
+            "upstream": "shopify", "shop": store.domain(), "match": item.gid, "mode": "slow", "delay_ms": delay_ms
+        }))
+        .await
+    }
+
+    /// Plans a fault of any upstream.
+    pub async fn plan_fault(&self, fault: &Value) -> Outcome {
+        let answer = Answer::to(self.http.post(format!("{}/_faults", self.fakes_url)).json(fault)).await?;
+        if answer.at("/ok") == true { Ok(()) } else { Err(Failure::new(answer.text)) }
+    }
+
+    /// Sets a level at Shopify behind our back, as a sale over the counter does.
+    pub async fn change_at_shopify(&self, store: Store, item: &Item, available: i64) -> Outcome {
+        let level = json!({"inventory_item_id": item.gid, "location_id": LOCATION, "available": available});
+        let state = json!({"upstream": "shopify", "shop": store.domain(), "levels": [level]});
+        let answer = Answer::to(self.http.post(format!("{}/_state", self.fakes_url)).json(&state)).await?;
         if answer.at("/ok") == true { Ok(()) } else { Err(Failure::new(answer.text)) }
     }
 
