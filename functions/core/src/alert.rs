@@ -53,6 +53,8 @@ fn headline(kind: &str) -> Option<&'static str> {
         "dead_letter" => "a webhook could not be processed and was put aside",
         "missing_fields" => "an order lacks what the kitchen needs",
         "stock_short" => "an order waits for stock",
+        "app_uninstalled" => "the shop has uninstalled our app; what is paid for goes on",
+        "data_request" => "a customer asks what is held about him: an Admin finds it under get_data_export",
         _ => return None,
     })
 }

@@ -37,6 +37,12 @@ impl<'a> Field<'a> {
         self.first() == b'{'
     }
 
+    /// Whether it is a list.
+    #[must_use]
+    pub fn is_list(self) -> bool {
+        self.first() == b'['
+    }
+
     /// The members of an object by name, in one pass. Absent and `null` are both `None`; of a repeated member the last
     /// counts, as it does for `jsonb`.
     #[must_use]
@@ -69,7 +75,7 @@ impl<'a> Field<'a> {
 
     /// Every element of a list, in order, until the visitor says false. Anything but a list has none.
     pub fn elements(self, visit: &mut dyn FnMut(Field<'a>) -> bool) {
-        if self.first() == b'[' {
+        if self.is_list() {
             let _ = serde_json::Deserializer::from_str(self.0).deserialize_seq(Elements(visit));
         }
     }

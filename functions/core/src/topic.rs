@@ -99,8 +99,8 @@ impl Topic {
         }
     }
 
-    /// Whether the body is a whole order. `orders/edited` carries only what was edited and `refunds/create` only the
-    /// refund: both name their order and nothing else.
+    /// Whether the body is a whole order. `orders/edited` carries only what was edited: it is stored, and the
+    /// `orders/updated` that Shopify sends beside it brings the order. `refunds/create` carries only the refund.
     #[must_use]
     pub fn carries_snapshot(&self) -> bool {
         self.rank().is_some() && *self != Self::OrdersEdited

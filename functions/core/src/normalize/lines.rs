@@ -1,9 +1,10 @@
 //! The lines of an order, and which of them is the primary one.
 
 use super::money::{self, Currency};
+use super::refunds::Gone;
 use super::{NormalizeError, NormalizedLine, text};
 use crate::field::Field;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// More lines than this is no order; Shopify's own limit is a tenth of it.
 pub(super) const MOST: usize = 5000;
@@ -22,18 +23,23 @@ pub(super) struct Line {
     ordered: i32,
 }
 
-/// Reads `line_items`. Anything but a list has no lines; elements that are no objects are skipped.
+/// Reads `line_items`, of which `gone` was refunded. Anything but a list has no lines; elements that are no objects are
+/// skipped.
 ///
 /// # Errors
 /// When there are more than [`MOST`].
-pub(super) fn read(items: Option<Field<'_>>, currency: &Currency) -> Result<Vec<Line>, NormalizeError> {
+pub(super) fn read(
+    items: Option<Field<'_>>,
+    currency: &Currency,
+    gone: &BTreeMap<String, Gone>,
+) -> Result<Vec<Line>, NormalizeError> {
     let mut lines: Vec<Line> = Vec::new();
     let mut ids = BTreeSet::new();
     let mut position = 0;
     let Some(items) = items else { return Ok(lines) };
     items.elements(&mut |item| {
         if item.is_object() {
-            let mut line = read_line(item, position, currency);
+            let mut line = read_line(item, position, currency, gone);
             if !ids.insert(line.line.line_id.clone()) {
                 line.line.line_id = format!("{}:{position}", line.line.line_id);
             }
@@ -53,7 +59,7 @@ pub(super) fn primary(lines: &[Line]) -> Option<&NormalizedLine> {
     wanted.or_else(|| products.find(|line| line.ordered > 0)).map(|line| &line.line)
 }
 
-fn read_line(item: Field<'_>, position: usize, currency: &Currency) -> Line {
+fn read_line(item: Field<'_>, position: usize, currency: &Currency, gone: &BTreeMap<String, Gone>) -> Line {
     let [id, gid, sku, title, name, variant, quantity, current, price, price_set, gift_card, service] = item
         .pick([
             "id",
@@ -74,13 +80,18 @@ fn read_line(item: Field<'_>, position: usize, currency: &Currency) -> Line {
     // A line that says nothing about its quantity is still a line: one piece.
     let ordered = quantity.and_then(count).unwrap_or(1);
     let id = gid.and_then(|gid| super::order::id_of_gid(gid, "LineItem")).or_else(|| id.and_then(Field::id));
+    let gone = id.as_ref().and_then(|id| gone.get(id)).copied().unwrap_or_default();
+    // What Shopify says is wanted now is less its refunds already; older bodies leave the subtraction to us.
+    let quantity = current.and_then(count).unwrap_or_else(|| less(ordered, gone.refunded));
     let line = NormalizedLine {
         line_id: id.unwrap_or_else(|| format!("n:{position}")),
         position,
         sku: words(sku),
         title: words(title).or_else(|| words(name)),
         variant_title: words(variant),
-        quantity: current.and_then(count).unwrap_or(ordered),
+        quantity,
+        // Never more than are missing from what was ordered.
+        consumed: i32::try_from(gone.lost.min(i64::from(ordered - quantity).max(0))).unwrap_or_default(),
         price: money::of_line(price, price_set, currency),
         gift_card: gift_card.is_some_and(Field::is_true) || words(service).as_deref() == Some("gift_card"),
         properties: pairs(item.get("properties")),
@@ -88,8 +99,13 @@ fn read_line(item: Field<'_>, position: usize, currency: &Currency) -> Line {
     Line { line, ordered }
 }
 
+/// What is left of a quantity.
+fn less(ordered: i32, refunded: i64) -> i32 {
+    i32::try_from((i64::from(ordered) - refunded).max(0)).unwrap_or_default()
+}
+
 /// A quantity: whole, not negative, not absurd.
-fn count(field: Field<'_>) -> Option<i32> {
+pub(super) fn count(field: Field<'_>) -> Option<i32> {
     Some(field.decimal()?.clamped(0, GREATEST_QUANTITY))
 }
 
@@ -122,7 +138,7 @@ mod tests {
     use super::*;
 
     fn lines(json: &str) -> Vec<Line> {
-        read(Some(Field::document(json)), &Currency::default()).unwrap()
+        read(Some(Field::document(json)), &Currency::default(), &BTreeMap::new()).unwrap()
     }
 
     fn quantity(line: &str) -> i32 {
@@ -141,6 +157,26 @@ mod tests {
         for absent in ["{}", r#"{"quantity":null}"#, r#"{"quantity":"many"}"#, r#"{"quantity":{}}"#] {
             assert_eq!(quantity(absent), 1, "{absent}");
         }
+    }
+
+    #[test]
+    fn refunds_are_subtracted_where_shopify_has_not_done_so() {
+        let line = |line: &str, refunded, lost| {
+            let gone = BTreeMap::from([("7".to_owned(), Gone { refunded, lost })]);
+            let items = format!("[{line}]");
+            let lines = read(Some(Field::document(&items)), &Currency::default(), &gone).unwrap();
+            (lines[0].line.quantity, lines[0].line.consumed)
+        };
+        let old = r#"{"id":7,"quantity":5}"#;
+        assert_eq!(line(old, 2, 0), (3, 0));
+        assert_eq!(line(old, 3, 1), (2, 1));
+        assert_eq!(line(old, 9, 9), (0, 5));
+        let new = r#"{"id":7,"quantity":5,"current_quantity":3}"#;
+        assert_eq!(line(new, 2, 0), (3, 0));
+        assert_eq!(line(new, 2, 2), (3, 2));
+        assert_eq!(line(new, 2, 4), (3, 2));
+        assert_eq!(line(r#"{"id":8,"quantity":5}"#, 2, 2), (5, 0));
+        assert_eq!(line(r#"{"quantity":5}"#, 2, 2), (5, 0));
     }
 
     #[test]
@@ -164,7 +200,7 @@ mod tests {
         for json in ["null", "{}", "\"x\"", "5", "[]", "[null,1,\"x\",[]]", r#"{"0":{"id":1}}"#] {
             assert!(lines(json).is_empty(), "{json}");
         }
-        assert!(read(None, &Currency::default()).unwrap().is_empty());
+        assert!(read(None, &Currency::default(), &BTreeMap::new()).unwrap().is_empty());
     }
 
     #[test]
@@ -209,7 +245,7 @@ mod tests {
     fn a_bomb_of_lines_is_refused_and_a_bomb_of_properties_is_cut() {
         let bomb = format!("[{}{{}}]", "{},".repeat(1_000_000));
         assert_eq!(
-            read(Some(Field::document(&bomb)), &Currency::default()).unwrap_err(),
+            read(Some(Field::document(&bomb)), &Currency::default(), &BTreeMap::new()).unwrap_err(),
             NormalizeError::TooManyLines
         );
         let most = format!("[{}{{}}]", "{},".repeat(MOST - 1));

@@ -8,8 +8,10 @@
 mod due_date;
 mod lines;
 mod money;
+mod notice;
 mod order;
 mod product;
+mod refunds;
 mod settings;
 mod text;
 
@@ -22,13 +24,15 @@ use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 use std::fmt;
 
-/// Why a body is not an order. Each means a dead letter: sending it again cannot help.
+/// Why a body cannot be read. Each means a dead letter: sending it again cannot help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NormalizeError {
     /// Not JSON, or not UTF-8.
     NotJson,
-    /// JSON, but not what the topic promises.
+    /// JSON, but no order.
     NotAnOrder,
+    /// JSON, but not what a request to show or forget people must say.
+    NotAsPromised,
     /// Nested deeper than [`document::DEEPEST`].
     TooDeep,
     /// JSON that a `jsonb` column refuses: a NUL character, half a surrogate pair, a number out of range.
@@ -44,6 +48,7 @@ impl NormalizeError {
         match self {
             Self::NotJson => "NOT_JSON",
             Self::NotAnOrder => "NOT_AN_ORDER",
+            Self::NotAsPromised => "NOT_AS_PROMISED",
             Self::TooDeep => "TOO_DEEP",
             Self::Unstorable => "UNSTORABLE",
             Self::TooManyLines => "TOO_MANY_LINES",
@@ -69,15 +74,23 @@ impl From<DocumentError> for NormalizeError {
     }
 }
 
-/// What a body says about an order.
+/// What a body says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Normalized {
     /// The whole state of it (`"snapshot": true`).
     Order(Box<NormalizedOrder>),
-    /// Which one, and nothing else (`"snapshot": false`).
+    /// Which order it is about, and what was refunded of it, but not its state (`"snapshot": false`).
     Reference(OrderReference),
-    /// Nothing: the topic is not about an order. Serializes as `null`.
+    /// Something about the shop as a whole (`"snapshot": false`).
+    Notice {
+        /// Always false.
+        snapshot: bool,
+        /// What it is.
+        #[serde(flatten)]
+        notice: Notice,
+    },
+    /// Nothing that anybody acts on. Serializes as `null`.
     Nothing,
 }
 
@@ -88,7 +101,7 @@ impl Normalized {
         match self {
             Self::Order(order) => Some(&order.gid),
             Self::Reference(reference) => Some(&reference.gid),
-            Self::Nothing => None,
+            Self::Notice { .. } | Self::Nothing => None,
         }
     }
 }
@@ -102,6 +115,59 @@ pub struct OrderReference {
     pub shopify_id: String,
     /// Always false.
     pub snapshot: bool,
+    /// What was refunded, when it is a refund.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub refund: Option<Refund>,
+}
+
+/// A refund of an order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Refund {
+    /// Its id as text: told twice it still is one refund.
+    pub id: String,
+    /// When it was made: RFC 3339 in UTC.
+    pub created_at: Option<String>,
+    /// What it took away.
+    pub lines: Vec<RefundedLine>,
+}
+
+/// Pieces of one line that were refunded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RefundedLine {
+    /// Id of the line.
+    pub line_id: String,
+    /// How many pieces.
+    pub quantity: i32,
+    /// Whether they can be sold again.
+    pub restock: bool,
+}
+
+/// What is about the shop as a whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Notice {
+    /// A request to show or to forget people.
+    Compliance(Compliance),
+    /// The app was uninstalled.
+    Uninstalled {
+        /// Domain of the shop, when the body says it.
+        shop_domain: Option<String>,
+    },
+}
+
+/// A request of Shopify to show or to forget people. Which of the three, the topic says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Compliance {
+    /// Domain of the shop, from the signed body.
+    pub shop_domain: String,
+    /// Id of the customer.
+    pub customer_id: Option<String>,
+    /// Ids of the orders that are named.
+    pub order_ids: Vec<String>,
+    /// Shopify's id of a data request.
+    pub request_id: Option<String>,
+    /// E-mail address and telephone number: used once, to find what nobody could read, and stored nowhere.
+    pub contacts: Vec<String>,
 }
 
 /// The state of an order. What is absent is `null`.
@@ -143,8 +209,12 @@ pub struct NormalizedOrder {
     pub cancelled_at: Option<String>,
     /// Why it was cancelled.
     pub cancel_reason: Option<String>,
+    /// Id of the customer as text: by it a request to forget finds the order.
+    pub customer_id: Option<String>,
     /// Which of `customer`, `product`, `due_date`, `flavour` could not be found.
     pub missing_fields: Vec<&'static str>,
+    /// Ids of the refunds that the lines know of; `None` when the body has no list of them.
+    pub refunds: Option<Vec<String>>,
     /// Every line, gift cards and removed ones included.
     pub lines: Vec<NormalizedLine>,
 }
@@ -164,6 +234,8 @@ pub struct NormalizedLine {
     pub variant_title: Option<String>,
     /// What the line wants now: after edits, removals and refunds.
     pub quantity: i32,
+    /// Pieces that were refunded and not put back: nobody makes them, but their stock is gone.
+    pub consumed: i32,
     /// Unit price, exact decimal text, in the currency of the order.
     pub price: Option<String>,
     /// Whether it is a gift card.
@@ -200,13 +272,15 @@ pub fn normalize(
         _ => None,
     };
     if let Some(id) = reference.and_then(Field::id) {
+        let refund = if *topic == Topic::RefundsCreate { refunds::of_delivery(root) } else { None };
         let gid = order::gid(&id);
-        return Ok(Normalized::Reference(OrderReference { gid, shopify_id: id, snapshot: false }));
+        return Ok(Normalized::Reference(OrderReference { gid, shopify_id: id, snapshot: false, refund }));
     }
     match topic.rank() {
         Some(rank) => order::read(rank, root, settings).map(|order| Normalized::Order(Box::new(order))),
         None if *topic == Topic::RefundsCreate => Err(NormalizeError::NotAnOrder),
-        None => Ok(Normalized::Nothing),
+        None => Ok(notice::read(topic, root)?
+            .map_or(Normalized::Nothing, |notice| Normalized::Notice { snapshot: false, notice })),
     }
 }
 

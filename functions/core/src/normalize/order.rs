@@ -1,11 +1,13 @@
 //! The order itself: identity, parties, notes, dates, state.
 
 use super::settings::same_name;
-use super::{NormalizeError, NormalizeSettings, NormalizedOrder, due_date, lines, money, product, text};
+use super::{
+    NormalizeError, NormalizeSettings, NormalizedOrder, due_date, lines, money, product, refunds, text,
+};
 use crate::calendar::{Date, Timestamp};
 use crate::field::Field;
 
-const ORDER: &str = "Order";
+pub(super) const ORDER: &str = "Order";
 const SEPARATOR: &str = " • ";
 const LONGEST_NUMBER: usize = 32;
 /// Longest status or reason, in characters.
@@ -50,7 +52,7 @@ pub(super) fn read(
     settings: &NormalizeSettings,
 ) -> Result<NormalizedOrder, NormalizeError> {
     let (order, id) = identify(root).ok_or(NormalizeError::NotAnOrder)?;
-    let [number, updated_at, status, cancelled_at, reason, note, tags, items] = order.pick([
+    let [number, updated_at, status, cancelled_at, reason, note, tags, items, refunded] = order.pick([
         "order_number",
         "updated_at",
         "financial_status",
@@ -59,9 +61,11 @@ pub(super) fn read(
         "note",
         "tags",
         "line_items",
+        "refunds",
     ]);
     let (currency, total_amount) = money::of_order(order);
-    let lines = lines::read(items, &currency)?;
+    let refunds = refunds::of_order(refunded);
+    let lines = lines::read(items, &currency, &refunds.gone)?;
     let attributes = lines::pairs(order.get("note_attributes"));
     let attribute = |name: &str| {
         attributes.iter().find(|(known, _)| same_name(known, name)).map(|(_, value)| value.as_str())
@@ -92,7 +96,9 @@ pub(super) fn read(
         payment_status: status.and_then(word).map(|status| status.to_lowercase()),
         cancelled_at: cancelled_at.and_then(instant),
         cancel_reason: reason.and_then(word),
+        customer_id: order.get("customer").and_then(customer_id),
         missing_fields: Vec::new(),
+        refunds: refunds.ids,
         lines: lines.into_iter().map(|line| line.line).collect(),
     };
     read.missing_fields = missing(&read, settings);
@@ -133,6 +139,11 @@ fn instant(field: Field<'_>) -> Option<String> {
 
 fn word(field: Field<'_>) -> Option<String> {
     text::line(&field.text()?, LONGEST_WORD)
+}
+
+fn customer_id(customer: Field<'_>) -> Option<String> {
+    let [gid, id] = customer.pick(["admin_graphql_api_id", "id"]);
+    gid.and_then(|gid| id_of_gid(gid, "Customer")).or_else(|| id.and_then(Field::id))
 }
 
 /// Shipping name, else customer, else billing name.

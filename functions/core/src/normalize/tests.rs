@@ -135,10 +135,10 @@ fn the_minimal_cake_serializes_as_the_contract_says() {
             "product_title": "Gelato Cake", "flavour": "Vanilla, Pistachio", "size": null,
             "notes": "Happy Birthday • Leave at door", "due_date": "2025-10-02", "delivery_method": "delivery",
             "currency": "AUD", "total_amount": "89.00", "payment_status": null, "cancelled_at": null,
-            "cancel_reason": null, "missing_fields": ["customer"],
+            "cancel_reason": null, "customer_id": null, "missing_fields": ["customer"], "refunds": null,
             "lines": [{
                 "line_id": "n:0", "position": 0, "sku": null, "title": "Gelato Cake", "variant_title": null,
-                "quantity": 1, "price": null, "gift_card": false,
+                "quantity": 1, "consumed": 0, "price": null, "gift_card": false,
                 "properties": {"Gelato Flavours": "Vanilla / Pistachio", "_LocalDeliveryID": "ignore-me"}
             }]
         })
@@ -146,37 +146,70 @@ fn the_minimal_cake_serializes_as_the_contract_says() {
 }
 
 #[test]
-fn edits_and_refunds_only_name_their_order() {
-    for (fixture, id) in [
-        ("shopify_orders_edited__sample", "820982911946154500"),
-        ("shopify_refunds_create__cad_pos_card_present_return", "6022498320664"),
-    ] {
-        let read =
-            normalize(&topic_of(fixture), &fixtures::read(fixture), &NormalizeSettings::default()).unwrap();
-        assert_eq!(
-            serde_json::to_value(&read).unwrap(),
-            json!({"gid": format!("gid://shopify/Order/{id}"), "shopify_id": id, "snapshot": false})
-        );
+fn edits_name_their_order_and_refunds_say_what_was_refunded() {
+    let read = |fixture: &str| {
+        let read = normalize(&topic_of(fixture), &fixtures::read(fixture), &NormalizeSettings::default());
+        serde_json::to_value(read.unwrap()).unwrap()
+    };
+    let (edited, refunded) =
+        ("shopify_orders_edited__sample", "shopify_refunds_create__cad_pos_card_present_return");
+    let id = "820982911946154500";
+    assert_eq!(
+        read(edited),
+        json!({"gid": format!("gid://shopify/Order/{id}"), "shopify_id": id, "snapshot": false})
+    );
+    assert_eq!(
+        read(refunded),
+        json!({
+            "gid": "gid://shopify/Order/6022498320664", "shopify_id": "6022498320664", "snapshot": false,
+            "refund": {
+                "id": "975224602904", "created_at": "2024-09-09T17:36:31Z",
+                "lines": [{"line_id": "15075349889304", "quantity": 4, "restock": true}]
+            }
+        })
+    );
+    for fixture in [edited, refunded] {
         assert_eq!(refused(&topic_of(fixture), b"{}"), NormalizeError::NotAnOrder);
     }
     assert!(order_of(&Topic::OrdersEdited, r#"{"id":1,"line_items":[]}"#).snapshot);
 }
 
 #[test]
-fn other_topics_say_nothing_about_orders() {
-    for fixture in [
-        "shopify_inventory_levels_update__available_null",
-        "shopify_app_uninstalled__sample",
-        "shopify_customers_data_request__sample",
-        "shopify_customers_redact__sample",
-        "shopify_shop_redact__sample",
-    ] {
+fn an_order_knows_its_refunds_and_its_customer() {
+    let fixture = fixtures::read("shopify_orders_cancelled__hkd_draft_refunded");
+    let order = order(std::str::from_utf8(&fixture).unwrap());
+    assert_eq!(order.refunds, Some(vec!["982959849772".to_owned()]));
+    assert_eq!((order.lines[0].quantity, order.lines[0].consumed), (0, 0));
+    let named =
+        with(r#""customer":{"id":"77","admin_graphql_api_id":"gid://shopify/Customer/77"},"refunds":[]"#);
+    assert_eq!((named.customer_id.as_deref(), named.refunds), (Some("77"), Some(Vec::new())));
+}
+
+#[test]
+fn what_is_about_the_shop_says_so() {
+    let read = |fixture: &str| {
         let topic = topic_of(&fixture.replace("inventory_levels_update", "inventory_levels"));
-        let read = normalize(&topic, &fixtures::read(fixture), &NormalizeSettings::default()).unwrap();
-        assert_eq!(serde_json::to_value(read).unwrap(), Value::Null, "{fixture}");
-    }
+        let read = normalize(&topic, &fixtures::read(fixture), &NormalizeSettings::default());
+        serde_json::to_value(read.unwrap()).unwrap()
+    };
+    assert_eq!(
+        read("shopify_customers_redact__sample"),
+        json!({"snapshot": false, "compliance": {
+            "shop_domain": "{shop}.myshopify.com", "customer_id": "191167",
+            "order_ids": ["299938", "280263", "220458"], "request_id": null,
+            "contacts": ["john@example.com", "555-625-1199"]
+        }})
+    );
+    assert_eq!(read("shopify_customers_data_request__sample")["compliance"]["request_id"], "9999");
+    assert_eq!(read("shopify_shop_redact__sample")["compliance"]["order_ids"], json!([]));
+    assert_eq!(
+        read("shopify_app_uninstalled__sample"),
+        json!({"snapshot": false, "uninstalled": {"shop_domain": null}})
+    );
+    assert_eq!(read("shopify_inventory_levels_update__available_null"), Value::Null);
     let unknown = Topic::parse("products/update");
     assert_eq!(normalize(&unknown, b"{}", &NormalizeSettings::default()), Ok(Normalized::Nothing));
+    assert_eq!(refused(&Topic::ShopRedact, b"{}"), NormalizeError::NotAsPromised);
 }
 
 #[test]
