@@ -15,12 +15,23 @@ create table public.stores (
     wms_enabled boolean not null default false,
     customs_enabled boolean not null default false,
     storage_locations text[],
+    order_settings jsonb not null default '{}'::jsonb,
+    settings_rev integer not null default 0,
+    uninstalled_at timestamptz,
+    redacted_at timestamptz,
     created_at timestamptz not null default now()
 );
 comment on table public.stores is 'One Shopify shop each. The shop domain of a webhook decides its store.';
 comment on column public.stores.id_prefix is 'Order ids read <id_prefix>-<order number>.';
 comment on column public.stores.scan_letter is 'Letter of short labels: #B12345 is order 12345 of the store with letter B.';
 comment on column public.stores.storage_locations is 'Allowed storage locations; null allows any.';
+comment on column public.stores.order_settings is
+    'Names of attributes, properties and tags that orders are read from, where they differ from the built-in ones.';
+comment on column public.stores.settings_rev is 'Counts the changes of order_settings; 0: built-in names.';
+comment on column public.stores.uninstalled_at is
+    'When Shopify said that our app was uninstalled. Nothing stops: what is paid for is made and sent.';
+comment on column public.stores.redacted_at is
+    'When Shopify asked to forget the shop: until it is back, nothing personal of it is stored.';
 
 create table public.staff (
     user_id uuid primary key references auth.users (id) on delete cascade,

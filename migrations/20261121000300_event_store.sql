@@ -26,6 +26,8 @@ comment on column public.event_store.content_hash is
 comment on column public.event_store.processed_at is
     'Set when the row is inserted, as event and effects commit together; null only while applying it has failed.';
 comment on column public.event_store.normalized is 'The NormalizedOrder that the edge derived from the payload.';
+comment on column public.event_store.payload is
+    'The body as it came, where it is the body of an order of this store; of any other, what cannot be personal.';
 
 create unique index event_store_store_type_content_hash_idx on public.event_store (store, type, content_hash);
 create index event_store_store_ref_id_idx on public.event_store (store, ref_id, id);
@@ -36,12 +38,32 @@ returns trigger
 language plpgsql
 set search_path = ''
 as $$
+declare
+    v_redacted public.event_store;
 begin
+    -- Two changes are none of content: personal data taken out, exactly as the one function does it, and a move to
+    -- or from the archive, of which the copy has been made.
+    if tg_op = 'UPDATE' then
+        v_redacted := old;
+        v_redacted.payload := private.redact_payload(old.payload);
+        v_redacted.normalized := private.redact_normalized(old.normalized);
+        v_redacted.processed_at := new.processed_at;
+        v_redacted.attempts := new.attempts;
+        v_redacted.last_error := new.last_error;
+        if new is not distinct from v_redacted then
+            return new;
+        end if;
+    elsif tg_op = 'DELETE' and exists (
+        select 1 from public.event_archive a where a.id = old.id and row(a.*) is not distinct from row(old.*)
+    ) then
+        return old;
+    end if;
     raise exception 'events are append-only' using errcode = 'restrict_violation';
 end;
 $$;
 revoke execute on function private.refuse_event_change() from public, anon;
-comment on function private.refuse_event_change() is 'Trigger: an accepted delivery is never deleted and its content never changed.';
+comment on function private.refuse_event_change() is
+    'Trigger: an accepted delivery is never deleted and its content never changed, save that personal data is taken out and that old events move to the archive.';
 
 create trigger event_store_immutable
     before update of source, type, store, ref_id, external_id, content_hash, occurred_at, payload, normalized, received_at

@@ -35,7 +35,7 @@ create table public.orders (
         check (shipping_status in ('pending', 'fulfilling', 'shipped', 'delivered')),
     allocation_status text not null default 'none' check (allocation_status in ('none', 'allocated', 'short')),
     inventory_blocked boolean not null default false,
-    last_event_id bigint references public.event_store (id),
+    last_event_id bigint,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     primary key (store, id)
@@ -43,6 +43,8 @@ create table public.orders (
 comment on table public.orders is 'One row an order. Commerce columns follow its events; kitchen columns follow scans.';
 comment on column public.orders.placeholder is 'An update came before its create: not yet in the kitchen, nothing booked.';
 comment on column public.orders.business_updated_at is 'updated_at of the winning snapshot, as Shopify wrote it.';
+comment on column public.orders.last_event_id is
+    'The event that brought the winning snapshot, in event_store or event_archive.';
 comment on column public.orders.total_amount is
     'In units of currency. Three decimals because some currencies have them; shown with the decimals of the currency.';
 
@@ -52,7 +54,6 @@ create index orders_unassigned_idx on public.orders (store, stage, due_date)
     where assignee_id is null and stage <> 'Complete';
 create index orders_assignee_id_idx on public.orders (assignee_id);
 create index orders_shopify_order_gid_idx on public.orders (shopify_order_gid);
-create index orders_last_event_id_idx on public.orders (last_event_id);
 create index orders_order_number_idx on public.orders (shopify_order_number);
 
 create trigger orders_touch_updated_at before update on public.orders
@@ -63,12 +64,22 @@ create table public.order_index (
     shopify_order_id bigint,
     store text not null references public.stores (key),
     order_id text not null,
+    customer_id bigint,
+    redacted_at timestamptz,
+    archived_at timestamptz,
     created_at timestamptz not null default now(),
     unique (store, order_id)
 );
 create index order_index_shopify_order_id_idx on public.order_index (shopify_order_id);
+create index order_index_store_customer_id_idx on public.order_index (store, customer_id)
+    where customer_id is not null;
 comment on table public.order_index is
     'Which store and order a Shopify id belongs to, for ever. Its row is the lock that serialises events of one order.';
+comment on column public.order_index.customer_id is
+    'Shopify''s id of the customer, as the latest delivery named him: by it a request to forget him finds his orders.';
+comment on column public.order_index.redacted_at is
+    'Personal data of this order was removed; whatever arrives later is stored without.';
+comment on column public.order_index.archived_at is 'Its events lie in event_archive until the next one arrives.';
 
 create table public.order_line_items (
     store text not null,
@@ -79,6 +90,7 @@ create table public.order_line_items (
     title text,
     variant_title text,
     quantity integer not null check (quantity >= 0),
+    consumed integer not null default 0 check (consumed >= 0),
     price numeric(16, 3),
     gift_card boolean not null default false,
     properties jsonb not null default '{}'::jsonb,
@@ -90,6 +102,8 @@ create table public.order_line_items (
 );
 create index order_line_items_short_idx on public.order_line_items (store, sku) where short_quantity > 0;
 comment on column public.order_line_items.quantity is 'What the line wants now: after edits, removals and refunds.';
+comment on column public.order_line_items.consumed is
+    'Pieces that were refunded and not put back on the shelf: nobody makes them any more, but their stock is gone.';
 
 create table public.stage_events (
     id bigint generated always as identity primary key,
@@ -124,8 +138,30 @@ $$;
 revoke execute on function private.refuse_change() from public, anon;
 comment on function private.refuse_change() is 'Trigger: rows of an append-only table are neither changed nor deleted.';
 
+create function private.refuse_stage_event_change()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+declare
+    v_redacted public.stage_events;
+begin
+    if tg_op = 'UPDATE' then
+        v_redacted := old;
+        v_redacted.meta := private.redact_meta(old.meta);
+        if new is not distinct from v_redacted then
+            return new;
+        end if;
+    end if;
+    raise exception 'stage_events is append-only' using errcode = 'restrict_violation';
+end;
+$$;
+revoke execute on function private.refuse_stage_event_change() from public, anon;
+comment on function private.refuse_stage_event_change() is
+    'Trigger: the audit of an order is neither changed nor deleted, save that what people wrote is taken out.';
+
 create trigger stage_events_append_only before update or delete on public.stage_events
-    for each row execute function private.refuse_change();
+    for each row execute function private.refuse_stage_event_change();
 create trigger stage_events_no_truncate before truncate on public.stage_events
     for each statement execute function private.refuse_change();
 

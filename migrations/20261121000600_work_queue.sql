@@ -61,8 +61,12 @@ create index work_queue_serial_busy_idx on public.work_queue (serial_key)
     where status = 'processing' and serial_key is not null;
 create index work_queue_finished_idx on public.work_queue (finished_at) where finished_at is not null;
 create index work_queue_store_idx on public.work_queue (store);
+create index work_queue_order_gid_idx on public.work_queue ((payload ->> 'order_gid'))
+    where payload ->> 'order_gid' is not null;
 comment on column public.work_queue.serial_key is
     'Items with the same key are never in two hands at once: of two levels of one SKU the older could arrive last.';
+comment on column public.work_queue.payload is
+    'What to do. Work about an order names it as order_gid: so it is found when the order has to be forgotten.';
 comment on column public.work_queue.discarded_at is 'A supervisor decided that this dead item needs no attention any more.';
 comment on column public.work_queue.fence is 'Grows with every claim; a report that carries an older fence is ignored.';
 

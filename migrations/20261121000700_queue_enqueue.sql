@@ -45,12 +45,13 @@ as $$
 declare
     v_id bigint;
 begin
-    -- The key is the order, as one retry applies everything that waits for it. A row that is finished has to be
-    -- opened again for a later failure; a row that is being worked on is taken away from its worker (the fence
-    -- grows), as that worker may already have read past this event.
+    -- The key is the order, as one retry applies everything that waits for it; what is about no order waits alone.
+    -- A row that is finished has to be opened again for a later failure; a row that is being worked on is taken away
+    -- from its worker (the fence grows), as that worker may already have read past this event.
     insert into public.work_queue as w (topic, store, payload, dedupe_key, priority, max_retries, next_retry_at)
     select
-        'order_ingest_retry', p_store, jsonb_build_object('event_id', p_event_id, 'order_gid', p_gid), p_gid, 3,
+        'order_ingest_retry', p_store, jsonb_build_object('event_id', p_event_id, 'order_gid', p_gid),
+        coalesce(p_gid, 'event/' || p_event_id), 3,
         t.max_attempts, now() + make_interval(secs => t.base_ms / 1000.0)
     from public.queue_topics t
     where t.topic = 'order_ingest_retry'

@@ -10,16 +10,19 @@ create type private.order_line as (
     title text,
     variant_title text,
     quantity integer,
+    consumed integer,
     price numeric,
     gift_card boolean,
     properties jsonb
 );
-comment on type private.order_line is 'A line as a snapshot has it.';
+comment on type private.order_line is
+    'A line as a snapshot and the refunds after it have it. It holds quantity and consumed; only quantity can wait for stock.';
 
 create type private.line_hold as (
     line_id text,
     sku text,
     item_id bigint,
+    wanted integer,
     held_before integer,
     held_after integer,
     short_before integer,
@@ -28,9 +31,9 @@ create type private.line_hold as (
     skipped text
 );
 comment on type private.line_hold is
-    'What a line held and shall hold. gone: the hold belongs to a line, or to the former SKU of a line, that is no more. skipped: why the line holds nothing though it wants something.';
+    'What a line wants, held and shall hold: besides what it wants, what it lost. gone: the hold belongs to a line, or to the former SKU of a line, that is no more. skipped: why the line holds nothing though it wants something.';
 
-create function private.read_lines(p_lines jsonb)
+create function private.read_lines(p_lines jsonb, p_refunded jsonb)
 returns setof private.order_line
 language plpgsql
 stable
@@ -45,13 +48,18 @@ begin
         l.sku,
         l.title,
         l.variant_title,
-        l.quantity,
+        l.quantity - least(l.quantity, l.refunded),
+        least(l.consumed::bigint + least(l.quantity, l.refunded, l.lost), 2147483647)::integer,
         l.price,
         l.gift_card,
         l.properties
     from (
         select
             r.*,
+            case when pg_input_is_valid(p_refunded -> r.line_id ->> 0, 'integer')
+                then greatest((p_refunded -> r.line_id ->> 0)::integer, 0) else 0 end as refunded,
+            case when pg_input_is_valid(p_refunded -> r.line_id ->> 1, 'integer')
+                then greatest((p_refunded -> r.line_id ->> 1)::integer, 0) else 0 end as lost,
             row_number() over (partition by r.line_id order by r.line_position, r.ordinal) as repeat
         from (
             select
@@ -64,6 +72,8 @@ begin
                 x.variant_title,
                 case when pg_input_is_valid(x.quantity, 'integer') then greatest(x.quantity::integer, 0)
                     else 0 end as quantity,
+                case when pg_input_is_valid(x.consumed, 'integer') then greatest(x.consumed::integer, 0)
+                    else 0 end as consumed,
                 case when x.price ~ '^-?\d+(\.\d+)?$' and pg_input_is_valid(x.price, 'numeric(16,3)')
                     then x.price::numeric(16, 3) end as price,
                 coalesce(x.gift_card = 'true', false) as gift_card,
@@ -73,19 +83,25 @@ begin
             cross join lateral jsonb_to_record(
                 case when jsonb_typeof(e.line) = 'object' then e.line else '{}'::jsonb end
             ) as x (
-                line_id text, "position" text, sku text, title text, variant_title text, quantity text, price text,
-                gift_card text, properties jsonb
+                line_id text, "position" text, sku text, title text, variant_title text, quantity text,
+                consumed text, price text, gift_card text, properties jsonb
             )
         ) r
     ) l
     order by l.line_position, l.ordinal;
 end;
 $$;
-revoke execute on function private.read_lines(jsonb) from public, anon;
-comment on function private.read_lines(jsonb) is
-    'The lines of a snapshot as rows. A line id that occurs twice gets a suffix. Called by other functions only; no error codes.';
+revoke execute on function private.read_lines(jsonb, jsonb) from public, anon;
+comment on function private.read_lines(jsonb, jsonb) is
+    'The lines of a snapshot as rows, less what was refunded after it: p_refunded is {line id: [pieces, of which not put back]}. A line id that occurs twice gets a suffix. Called by other functions only; no error codes.';
 
-create function private.plan_holds(p_store text, p_order_id text, p_lines private.order_line[], p_wanted boolean)
+create function private.plan_holds(
+    p_store text,
+    p_order_id text,
+    p_lines private.order_line[],
+    p_enabled boolean,
+    p_open boolean
+)
 returns setof private.line_hold
 language plpgsql
 volatile
@@ -97,6 +113,7 @@ declare
     v_hold private.line_hold;
     v_sku text;
     v_pool bigint;
+    v_kept integer;
 begin
     -- SKUs of which a hold may move. A line that is short counts, even when nothing is wanted for it any more:
     -- whoever allocates stock to it holds the stock row, and must not do so behind our back.
@@ -107,7 +124,8 @@ begin
         left join public.order_line_items l
             on l.store = p_store and l.order_id = p_order_id and l.line_id = n.line_id and l.sku = n.sku
         where coalesce(l.short_quantity, 0) > 0
-            or coalesce(l.held_quantity, 0) <> case when p_wanted and not n.gift_card then n.quantity else 0 end
+            or coalesce(l.held_quantity, 0) <> case when p_enabled and not n.gift_card
+                then case when p_open then n.quantity else 0 end + n.consumed else 0 end
         union all
         select l.sku
         from public.order_line_items l
@@ -128,20 +146,34 @@ begin
 
     -- A new statement, so that it sees what the one before us left. Within a SKU first the lines that want less,
     -- then those that want more, as they come: all of it or, when it does not fit, nothing. A line that holds
-    -- what it wants is left alone, so that applying the same state again moves nothing.
+    -- what it shall is left alone, so that applying the same state again moves nothing.
+    --
+    -- What a line lost (refunded, not put back) stays held as far as it ever was: of what it holds, the pieces
+    -- beyond those it wanted before, and what it has lost since. A line that had been waiting lost nothing of ours.
     for v_row in
         select
             f.*,
-            f.available
-                + coalesce(sum(f.held) filter (where f.held <> f.wanted) over (partition by f.sku), 0) as pool
+            f.available + coalesce(
+                sum(f.held - least(f.lost, f.held)) filter (where f.held not in (f.all_of_it, f.wanted + f.lost))
+                    over (partition by f.sku), 0
+            ) as pool
         from (
             select
                 n.line_id, n.sku, n."position", i.id as item_id, false as gone,
                 coalesce(l.held_quantity, 0) as held, coalesce(l.short_quantity, 0) as short,
-                case when p_wanted and i.tracked and not n.gift_card then n.quantity else 0 end as wanted,
+                case when c.counts and p_open then n.quantity else 0 end as wanted,
+                case when not c.counts then 0
+                    when l.line_id is null then n.consumed
+                    when l.short_quantity > 0 then least(l.held_quantity, n.consumed)
+                    else least(greatest(
+                        greatest(l.held_quantity - case when b.was_open then l.quantity else 0 end, 0)
+                            + n.consumed - l.consumed, 0
+                    ), n.consumed)
+                end as lost,
+                case when c.counts then case when p_open then n.quantity else 0 end + n.consumed else 0 end as all_of_it,
                 coalesce(i.ats, 0)::bigint as available,
                 case
-                    when n.quantity = 0 or not p_wanted then null
+                    when n.quantity = 0 or not (p_enabled and p_open) then null
                     when n.gift_card then 'gift_card'
                     when n.sku is null then 'no_sku'
                     when i.tracked is not true then 'untracked'
@@ -150,16 +182,23 @@ begin
             left join public.order_line_items l
                 on l.store = p_store and l.order_id = p_order_id and l.line_id = n.line_id and l.sku = n.sku
             left join public.inventory_items i on i.store = p_store and i.sku = n.sku
+            -- Read only where it matters: for a line that is there already.
+            left join lateral (
+                select o.cancelled_at is null as was_open
+                from public.orders o
+                where o.store = p_store and o.id = p_order_id and l.line_id is not null
+            ) b on true
+            cross join lateral (select coalesce(p_enabled and i.tracked and not n.gift_card, false) as counts) c
             union all
             select
-                l.line_id, l.sku, l."position", i.id, true, l.held_quantity, l.short_quantity, 0,
+                l.line_id, l.sku, l."position", i.id, true, l.held_quantity, l.short_quantity, 0, 0, 0,
                 coalesce(i.ats, 0)::bigint, null
             from public.order_line_items l
             left join public.inventory_items i on i.store = p_store and i.sku = l.sku
             where l.store = p_store and l.order_id = p_order_id and (l.held_quantity > 0 or l.short_quantity > 0)
                 and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id and n.sku = l.sku)
         ) f
-        order by f.sku, f.wanted > f.held, f."position", f.line_id
+        order by f.sku, f.wanted + f.lost > f.held, f."position", f.line_id
     loop
         if v_sku is distinct from v_row.sku then
             v_sku := v_row.sku;
@@ -169,28 +208,31 @@ begin
         v_hold.line_id := v_row.line_id;
         v_hold.sku := v_row.sku;
         v_hold.item_id := v_row.item_id;
+        v_hold.wanted := v_row.wanted;
         v_hold.held_before := v_row.held;
         v_hold.short_before := v_row.short;
         v_hold.gone := v_row.gone;
         v_hold.skipped := v_row.skipped;
-        if v_row.held = v_row.wanted then
+        v_hold.short_after := 0;
+        -- Pieces that are lost and held are in no pool: nobody else may have them.
+        v_kept := least(v_row.lost, v_row.held);
+        if v_row.held in (v_row.all_of_it, v_row.wanted + v_row.lost) then
             v_hold.held_after := v_row.held;
-            v_hold.short_after := 0;
-        elsif v_row.wanted <= v_pool then
-            v_pool := v_pool - v_row.wanted;
-            v_hold.held_after := v_row.wanted;
-            v_hold.short_after := 0;
+        elsif v_row.wanted + v_row.lost - v_kept <= v_pool then
+            v_pool := v_pool - (v_row.wanted + v_row.lost - v_kept);
+            v_hold.held_after := v_row.wanted + v_row.lost;
         else
-            v_hold.held_after := 0;
+            v_hold.held_after := v_kept;
             v_hold.short_after := v_row.wanted;
         end if;
         return next v_hold;
     end loop;
 end;
 $$;
-revoke execute on function private.plan_holds(text, text, private.order_line[], boolean) from public, anon;
-comment on function private.plan_holds(text, text, private.order_line[], boolean) is
-    'Locks the stock that may move, in SKU order, and says for each line what it shall hold: what it wants, or nothing and short. p_wanted false releases everything. The caller holds the order''s lock. Called by other functions only; no error codes.';
+revoke execute on function private.plan_holds(text, text, private.order_line[], boolean, boolean)
+    from public, anon;
+comment on function private.plan_holds(text, text, private.order_line[], boolean, boolean) is
+    'Locks the stock that may move, in SKU order, and says for each line what it shall hold: what it wants and what it lost, or only the latter and short. p_enabled false releases everything; p_open false, a cancelled order, wants nothing. The caller holds the order''s lock. Called by other functions only; no error codes.';
 
 create function private.enqueue_pushes(p_store text, p_cause text, p_skus text[], p_deltas integer[])
 returns void

@@ -20,8 +20,8 @@ declare
     v_push_deltas integer[];
 begin
     -- The caller holds the stock rows, and nobody changes a line that is short without them: what is read here
-    -- stays true. Cancelled orders have no short lines. A line that does not fit is passed over, a smaller one behind it may have its stock: new orders
-    -- would take it anyway.
+    -- stays true. Cancelled orders have no short lines. A line that does not fit is passed over, a smaller one behind
+    -- it may have its stock: new orders would take it anyway.
     for v_row in
         select l.order_id, o.shopify_order_gid as gid, l.line_id, l.sku, l.short_quantity, i.id as item_id, i.ats
         from public.order_line_items l
@@ -63,7 +63,7 @@ begin
             as m (item_id, sku, order_id, gid, line_id, quantity)
     ),
     lines as (
-        update public.order_line_items l set held_quantity = m.quantity, short_quantity = 0
+        update public.order_line_items l set held_quantity = l.held_quantity + m.quantity, short_quantity = 0
         from moves m
         where l.store = p_store and l.order_id = m.order_id and l.line_id = m.line_id
     ),

@@ -20,9 +20,10 @@ create type private.order_state as (
     placeholder boolean,
     cancelled_at timestamptz,
     cancel_reason text,
-    lines jsonb
+    lines jsonb,
+    refunded jsonb
 );
-comment on type private.order_state is 'What the events of an order say. The kitchen''s columns are not among it: scans make those.';
+comment on type private.order_state is 'What the events of an order say. The kitchen''s columns are not among it: scans make those. refunded is what the lines do not know yet, {line id: [pieces, of which not put back]}.';
 
 create function private.derive_order(p_store text, p_gid text)
 returns private.order_state
@@ -67,12 +68,14 @@ begin
                     then coalesce(e.occurred_at, e.received_at)
             end as cancelled_at,
             x.cancel_reason,
+            x.refunds,
             jsonb_typeof(x.lines) = 'array' as has_lines
         from public.event_store e
         cross join lateral jsonb_to_record(e.normalized) as x (
             updated_at text, topic_rank text, shopify_id text, order_number text, customer_name text,
             product_title text, flavour text, size text, notes text, due_date text, delivery_method text,
-            currency text, total_amount text, payment_status text, cancelled_at text, cancel_reason text, lines jsonb
+            currency text, total_amount text, payment_status text, cancelled_at text, cancel_reason text, lines jsonb,
+            refunds jsonb
         )
         where e.store = p_store and e.ref_id = p_gid and e.normalized ->> 'snapshot' = 'true'
     ),
@@ -108,7 +111,9 @@ begin
             (array_agg(r.cancelled_at order by r.age) filter (where r.cancelled_at is not null))[1] as cancelled_at,
             (array_agg(r.cancel_reason order by r.age) filter (where r.cancel_reason is not null))[1]
                 as cancel_reason,
-            (array_agg(r.id order by r.age) filter (where r.has_lines))[1] as lines_id
+            (array_agg(r.id order by r.age) filter (where r.has_lines))[1] as lines_id,
+            (array_agg(r.refunds order by r.age) filter (where r.has_lines))[1] as known_refunds,
+            (array_agg(r.updated_at order by r.age) filter (where r.has_lines))[1] as lines_updated_at
         from ranked r
     )
     select
@@ -121,7 +126,8 @@ begin
             case when f.flavour is null and s.kitchen_enabled then 'flavour' end
         ], null),
         f.currency, f.total_amount, f.payment_status, f.placeholder, f.cancelled_at, f.cancel_reason,
-        (select e.normalized -> 'lines' from public.event_store e where e.id = f.lines_id)
+        (select e.normalized -> 'lines' from public.event_store e where e.id = f.lines_id),
+        private.refunded_since(p_store, p_gid, f.known_refunds, f.lines_updated_at)
     into v_state
     from folded f
     join public.stores s on s.key = p_store;
@@ -131,46 +137,126 @@ end;
 $$;
 revoke execute on function private.derive_order(text, text) from public, anon;
 comment on function private.derive_order(text, text) is
-    'Folds all snapshots of an order, read through the index. The winner is the greatest (updated_at, topic rank, content hash); each column is its newest value that is not null; a cancellation stays; without an orders/create the order is a placeholder. Called by other functions only; no error codes.';
+    'Folds all snapshots of an order, read through the index. The winner is the greatest (updated_at, topic rank, content hash); each column is its newest value that is not null; a cancellation stays; without an orders/create the order is a placeholder; refunds that the lines do not know yet come beside them. Called by other functions only; no error codes.';
 
-create function private.bind_order(p_store public.stores, p_gid text, p_shopify_id text, p_order_number text)
-returns text
+create function private.refunded_since(p_store text, p_gid text, p_known jsonb, p_until timestamptz)
+returns jsonb
+language plpgsql
+stable
+set search_path = ''
+set timezone = 'UTC'
+as $$
+begin
+    -- A refund may be told in several bodies; its id makes it one. A snapshot without a list of refunds (null, as
+    -- older and foreign bodies are) is taken to know those that were made before it.
+    return (
+        with told as (
+            select distinct on (r.id)
+                r.id, r.lines,
+                case when r.created_at ~ '^\d{4}-' and pg_input_is_valid(r.created_at, 'timestamptz')
+                    then r.created_at::timestamptz end as created_at
+            from public.event_store e
+            cross join lateral jsonb_to_record(e.normalized -> 'refund') as r (id text, created_at text, lines jsonb)
+            where e.store = p_store and e.ref_id = p_gid and e.type = 'refunds/create'
+                and jsonb_typeof(e.normalized -> 'refund') = 'object' and jsonb_typeof(r.lines) = 'array'
+                and r.id is not null
+            order by r.id, e.content_hash desc
+        ),
+        pieces as (
+            select
+                l.line_id,
+                least(sum(greatest(l.quantity::bigint, 0)), 2147483647) as refunded,
+                least(coalesce(sum(greatest(l.quantity::bigint, 0)) filter (where not l.restock), 0), 2147483647)
+                    as lost
+            from told t
+            cross join lateral jsonb_array_elements(t.lines) as line
+            cross join lateral jsonb_to_record(
+                case when jsonb_typeof(line) = 'object' then line else '{}'::jsonb end
+            ) as x (line_id text, quantity text, restock text)
+            cross join lateral (
+                select
+                    left(x.line_id, 200) as line_id,
+                    case when pg_input_is_valid(x.quantity, 'integer') then x.quantity::integer else 0 end as quantity,
+                    coalesce(x.restock = 'true', false) as restock
+            ) l
+            where l.line_id is not null
+                and not case when jsonb_typeof(p_known) = 'array' then p_known ? t.id
+                    else coalesce(t.created_at <= p_until, false) end
+            group by l.line_id
+        )
+        select jsonb_object_agg(p.line_id, jsonb_build_array(p.refunded, p.lost))
+        from pieces p
+    );
+end;
+$$;
+revoke execute on function private.refunded_since(text, text, jsonb, timestamptz) from public, anon;
+comment on function private.refunded_since(text, text, jsonb, timestamptz) is
+    'Pieces of each line that refunds took away of which a snapshot does not know, {line id: [pieces, of which not put back]}; null when there are none. p_known are the ids that it knows, p_until its updated_at. Called by derive_order only; no error codes.';
+
+create function private.bind_order(p_store public.stores, p_gid text, p_order jsonb)
+returns public.order_index
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
-    v_number text := left(nullif(p_order_number, ''), 40);
-    v_numeric text := left(coalesce(nullif(p_shopify_id, ''), substring(p_gid from '[^/]+$')), 40);
+    v_number text := left(nullif(p_order ->> 'order_number', ''), 40);
+    v_numeric text := left(coalesce(nullif(p_order ->> 'shopify_id', ''), substring(p_gid from '[^/]+$')), 40);
+    v_customer_id bigint := case when pg_input_is_valid(p_order ->> 'customer_id', 'bigint')
+        then (p_order ->> 'customer_id')::bigint end;
+    v_redacted_at timestamptz;
     v_bound public.order_index;
     v_candidate text;
 begin
     select * into v_bound from public.order_index x where x.shopify_order_gid = p_gid for update;
     if not found then
+        -- Without a row there is nothing to lock: refunds, requests to forget and the first snapshot wait for each
+        -- other here, so that the later of them sees what the earlier has stored.
+        perform pg_advisory_xact_lock(hashtextextended(p_gid, 0));
+        select * into v_bound from public.order_index x where x.shopify_order_gid = p_gid for update;
+        if found or p_order is null then
+            return v_bound;
+        end if;
+
+        select r.redacted_at into v_redacted_at
+        from private.redacted_orders r
+        where r.store = p_store.key and r.order_gid = p_gid;
+        v_redacted_at := coalesce(v_redacted_at, p_store.redacted_at);
+
         -- An order number may be taken, by an order of a former shop or a test: then the numeric id serves.
         foreach v_candidate in array array[v_number, v_numeric]
         loop
             continue when v_candidate is null;
-            insert into public.order_index (shopify_order_gid, shopify_order_id, store, order_id)
+            insert into public.order_index (
+                shopify_order_gid, shopify_order_id, store, order_id, customer_id, redacted_at
+            )
             values (
                 p_gid, case when pg_input_is_valid(v_numeric, 'bigint') then v_numeric::bigint end,
-                p_store.key, p_store.id_prefix || '-' || v_candidate
+                p_store.key, p_store.id_prefix || '-' || v_candidate,
+                case when v_redacted_at is null then v_customer_id end, v_redacted_at
             )
             on conflict do nothing
             returning * into v_bound;
-            exit when found;
-
-            select * into v_bound from public.order_index x where x.shopify_order_gid = p_gid for update;
             exit when found;
         end loop;
         if v_bound.order_id is null then
             raise exception 'no free order id' using errcode = 'unique_violation';
         end if;
+    elsif v_customer_id <> v_bound.customer_id and v_bound.redacted_at is null and v_bound.store = p_store.key then
+        -- Both may ask to be forgotten: the one before is in the events of the order.
+        insert into private.former_customers (store, customer_id, order_gid)
+        values (v_bound.store, v_bound.customer_id, p_gid)
+        on conflict do nothing;
+        update public.order_index x set customer_id = v_customer_id where x.shopify_order_gid = p_gid;
+    elsif v_customer_id is not null and v_bound.customer_id is null and v_bound.redacted_at is null
+        and v_bound.store = p_store.key
+    then
+        update public.order_index x set customer_id = v_customer_id where x.shopify_order_gid = p_gid;
     end if;
 
-    return case when v_bound.store = p_store.key then v_bound.order_id end;
+    return v_bound;
 end;
 $$;
-revoke execute on function private.bind_order(public.stores, text, text, text) from public, anon;
-comment on function private.bind_order(public.stores, text, text, text) is
-    'The id of an order, decided once and for ever, and the lock that serialises its events. Null when the gid belongs to another store. Called by other functions only; raises unique_violation when no id is free.';
+revoke execute on function private.bind_order(public.stores, text, jsonb) from public, anon;
+comment on function private.bind_order(public.stores, text, jsonb) is
+    'Where an order belongs and what its id is, decided once and for ever by its first snapshot, and the lock that serialises its events. Without a snapshot (p_order null) only the lock: all null when nobody knows the order yet. Called by other functions only; raises unique_violation when no id is free.';

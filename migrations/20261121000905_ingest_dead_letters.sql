@@ -16,6 +16,7 @@ volatile
 set search_path = ''
 as $$
 declare
+    v_forgotten boolean := p_store is not null and private.is_about_forgotten(p_store, p_body, p_encoding);
     v_id bigint;
 begin
     insert into public.dead_letters (
@@ -23,12 +24,17 @@ begin
     )
     values (
         p_store, left(p_source, 100), left(p_topic, 100), left(p_reason, 500), left(p_shop_domain, 200),
-        left(p_external_id, 500), p_body, p_encoding
+        left(p_external_id, 500), case when v_forgotten then '[redacted]' else p_body end,
+        case when v_forgotten then 'utf8' else p_encoding end
     )
     on conflict (source, external_id) do nothing
     returning id into v_id;
 
-    if v_id is null then
+    if v_id is not null then
+        perform private.enqueue_alert(p_store, 'dead_letter', jsonb_build_object(
+            'dead_letter_id', v_id, 'source', p_source, 'topic', left(p_topic, 100), 'reason', left(p_reason, 500)
+        ));
+    else
         select d.id into v_id
         from public.dead_letters d
         where d.source = left(p_source, 100) and d.external_id = left(p_external_id, 500);
@@ -40,7 +46,7 @@ $$;
 revoke execute on function private.keep_dead_letter(text, text, text, text, text, text, text, text)
     from public, anon;
 comment on function private.keep_dead_letter(text, text, text, text, text, text, text, text) is
-    'Adds a dead letter, or finds the one with this source and external id, and returns its id. Called by other functions only; no error codes.';
+    'Adds a dead letter and has people told, or finds the one with this source and external id, and returns its id. A body about an order that had to be forgotten is not kept. Called by other functions only; no error codes.';
 
 create function public.record_dead_letter(
     p_source text,

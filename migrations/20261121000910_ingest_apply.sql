@@ -9,6 +9,7 @@ create type private.order_change as (
     cancelled boolean,
     allocation_status text,
     moved integer,
+    changed_lines integer,
     skipped jsonb,
     short jsonb
 );
@@ -30,12 +31,13 @@ declare
 begin
     -- Statements of their own, after the order's lock: they see the events of whoever held it before.
     v_state := private.derive_order(p_store.key, p_gid);
-    v_lines := array(select n from private.read_lines(v_state.lines) n);
+    v_lines := array(select n from private.read_lines(v_state.lines, v_state.refunded) n);
+
     -- A placeholder holds stock too: Shopify has sold it, and a push must not offer it again.
     v_holds := array(
         select h
         from private.plan_holds(
-            p_store.key, p_order_id, v_lines, p_store.inventory_enabled and v_state.cancelled_at is null
+            p_store.key, p_order_id, v_lines, p_store.inventory_enabled, v_state.cancelled_at is null
         ) h
     );
 
@@ -50,7 +52,7 @@ begin
     v_change.cancelled := v_state.cancelled_at is not null;
 
     select
-        case when sum(h.short_after) > 0 then 'short' when sum(h.held_after) > 0 then 'allocated' else 'none' end,
+        case when sum(h.short_after) > 0 then 'short' when sum(h.wanted) > 0 then 'allocated' else 'none' end,
         count(*) filter (where h.held_after <> h.held_before or h.short_after <> h.short_before),
         jsonb_strip_nulls(jsonb_build_object(
             'no_sku', nullif(count(*) filter (where h.skipped = 'no_sku'), 0),
@@ -62,7 +64,7 @@ begin
     from unnest(v_holds) h;
 
     perform private.write_order(p_store.key, p_order_id, p_gid, v_state, v_change.allocation_status);
-    perform private.write_lines(p_store.key, p_order_id, v_lines, v_holds);
+    v_change.changed_lines := private.write_lines(p_store.key, p_order_id, v_lines, v_holds);
 
     if v_change.moved > 0 then
         v_released := private.book_holds(p_store.key, p_order_id, p_gid, p_cause, v_holds);
@@ -80,6 +82,20 @@ begin
             v_change.allocation_status = 'allocated' and not v_change.placeholder
             and (v_before.allocation_status is distinct from 'allocated' or v_change.was_placeholder)
         );
+
+    if v_change.allocation_status = 'short' and v_before.allocation_status is distinct from 'short' then
+        perform private.enqueue_alert(
+            p_store.key, 'stock_short', jsonb_build_object('order_id', p_order_id, 'skus', v_change.short)
+        );
+    end if;
+    -- A placeholder may still get what it lacks; nobody looks at it before.
+    if not v_change.placeholder and (not v_change.existed or v_change.was_placeholder)
+        and cardinality(v_state.missing_fields) > 0
+    then
+        perform private.enqueue_alert(
+            p_store.key, 'missing_fields', jsonb_build_object('order_id', p_order_id, 'fields', v_state.missing_fields)
+        );
+    end if;
 
     return v_change;
 end;
@@ -160,24 +176,28 @@ create function private.write_lines(
     p_lines private.order_line[],
     p_holds private.line_hold[]
 )
-returns void
+returns integer
 language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+    v_deleted integer;
+    v_written integer;
 begin
     -- A line that the winner does not have is deleted, not emptied: whether it was ever seen depends on arrival.
     delete from public.order_line_items l
     where l.store = p_store and l.order_id = p_order_id
         and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id);
+    get diagnostics v_deleted = row_count;
 
     insert into public.order_line_items as l (
-        store, order_id, line_id, "position", sku, title, variant_title, quantity, price, gift_card, properties,
-        held_quantity, short_quantity
+        store, order_id, line_id, "position", sku, title, variant_title, quantity, consumed, price, gift_card,
+        properties, held_quantity, short_quantity
     )
     select
-        p_store, p_order_id, n.line_id, n."position", n.sku, n.title, n.variant_title, n.quantity, n.price,
-        n.gift_card, n.properties, h.held_after, h.short_after
+        p_store, p_order_id, n.line_id, n."position", n.sku, n.title, n.variant_title, n.quantity, n.consumed,
+        n.price, n.gift_card, n.properties, h.held_after, h.short_after
     from unnest(p_lines) n
     join unnest(p_holds) h on h.line_id = n.line_id and not h.gone
     on conflict (store, order_id, line_id) do update set
@@ -186,20 +206,25 @@ begin
         title = excluded.title,
         variant_title = excluded.variant_title,
         quantity = excluded.quantity,
+        consumed = excluded.consumed,
         price = excluded.price,
         gift_card = excluded.gift_card,
         properties = excluded.properties,
         held_quantity = excluded.held_quantity,
         short_quantity = excluded.short_quantity
     where (
-        l."position", l.sku, l.title, l.variant_title, l.quantity, l.price, l.gift_card, l.properties,
+        l."position", l.sku, l.title, l.variant_title, l.quantity, l.consumed, l.price, l.gift_card, l.properties,
         l.held_quantity, l.short_quantity
     ) is distinct from (
-        excluded."position", excluded.sku, excluded.title, excluded.variant_title, excluded.quantity, excluded.price,
-        excluded.gift_card, excluded.properties, excluded.held_quantity, excluded.short_quantity
+        excluded."position", excluded.sku, excluded.title, excluded.variant_title, excluded.quantity,
+        excluded.consumed, excluded.price, excluded.gift_card, excluded.properties, excluded.held_quantity,
+        excluded.short_quantity
     );
+    get diagnostics v_written = row_count;
+
+    return v_deleted + v_written;
 end;
 $$;
 revoke execute on function private.write_lines(text, text, private.order_line[], private.line_hold[]) from public, anon;
 comment on function private.write_lines(text, text, private.order_line[], private.line_hold[]) is
-    'Makes the lines of an order equal to the planned ones, set-based and only where something differs. Called by other functions only; no error codes.';
+    'Makes the lines of an order equal to the planned ones, set-based and only where something differs. Returns how many differed. Called by other functions only; no error codes.';

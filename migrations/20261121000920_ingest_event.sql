@@ -1,112 +1,5 @@
 -- Accepting a delivery: stored once, applied in the same transaction, kept when applying it fails.
 
-create function private.apply_event(p_event public.event_store, p_store public.stores)
-returns jsonb
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-    v_order_id text;
-    v_change private.order_change;
-    v_outcome text;
-begin
-    v_order_id := private.bind_order(
-        p_store, p_event.ref_id, p_event.normalized ->> 'shopify_id', p_event.normalized ->> 'order_number'
-    );
-    if v_order_id is null then
-        perform private.keep_dead_letter(
-            p_store.key, 'shopify', p_store.shop_domain, p_event.type, p_event.external_id,
-            'the order belongs to another store', p_event.payload::text, 'json'
-        );
-        return jsonb_build_object('order_id', null, 'outcome', 'ignored');
-    end if;
-
-    v_change := private.apply_order(p_store, v_order_id, p_event.ref_id, 'event:' || p_event.id);
-
-    v_outcome := case
-        when p_event.type = 'orders/create' and not v_change.existed then 'created'
-        when p_event.type = 'orders/create' and v_change.was_placeholder then 'hydrated'
-        when v_change.cancelled and not v_change.was_cancelled then 'cancelled'
-        when v_change.winner_id = p_event.id then 'updated'
-        else 'stale'
-    end;
-
-    insert into public.stage_events (store, order_id, action, source, meta)
-    values (
-        p_store.key, v_order_id, 'order_ingested', 'edge',
-        jsonb_strip_nulls(jsonb_build_object(
-            'event_id', p_event.id,
-            'topic', p_event.type,
-            'outcome', v_outcome,
-            'skipped', nullif(v_change.skipped, '{}'::jsonb),
-            'ms', round(extract(epoch from clock_timestamp() - now()) * 1000, 1)
-        ))
-    );
-
-    return jsonb_build_object('order_id', v_order_id, 'outcome', v_outcome);
-end;
-$$;
-revoke execute on function private.apply_event(public.event_store, public.stores) from public, anon;
-comment on function private.apply_event(public.event_store, public.stores) is
-    'Applies one stored snapshot to its order and says what came of it, {order_id, outcome}. Called by try_event only; raises what goes wrong.';
-
-create function private.try_event(p_event public.event_store, p_store public.stores, p_enqueue_retry boolean)
-returns jsonb
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-    -- A first delivery was inserted as processed, at its first attempt.
-    v_attempts integer := p_event.attempts + case when p_event.processed_at is null then 1 else 0 end;
-    v_data jsonb;
-    v_sqlstate text;
-    v_constraint text;
-    v_error text;
-begin
-    begin
-        v_data := private.apply_event(p_event, p_store);
-    exception
-        -- These say nothing about the event: the whole call is to be repeated.
-        when deadlock_detected or serialization_failure or lock_not_available or query_canceled then
-            raise;
-        -- Anything else must not take the event with it. Message and detail are not kept: they can hold whole
-        -- rows, and with them names and addresses.
-        when others then
-            get stacked diagnostics v_sqlstate = returned_sqlstate, v_constraint = constraint_name;
-            v_error := concat_ws(' ', 'applying failed with', v_sqlstate, nullif(v_constraint, ''));
-    end;
-
-    if v_error is not null then
-        update public.event_store e set
-            processed_at = null,
-            attempts = v_attempts,
-            last_error = v_error
-        where e.id = p_event.id;
-        if p_enqueue_retry then
-            perform private.enqueue_ingest_retry(p_store.key, p_event.ref_id, p_event.id);
-        end if;
-        return private.fail('INTERNAL', 'the event is stored, applying it failed')
-            || jsonb_build_object('data', jsonb_build_object('event_id', p_event.id));
-    end if;
-
-    -- That of a first delivery holds if and only if this transaction commits: no second version of the row.
-    if p_event.processed_at is null then
-        update public.event_store e set
-            processed_at = now(),
-            attempts = v_attempts,
-            last_error = null
-        where e.id = p_event.id;
-    end if;
-
-    return private.ok(jsonb_build_object('event_id', p_event.id, 'store', p_store.key) || v_data);
-end;
-$$;
-revoke execute on function private.try_event(public.event_store, public.stores, boolean) from public, anon;
-comment on function private.try_event(public.event_store, public.stores, boolean) is
-    'Applies an event in a sub-transaction: when that fails the event stays, unprocessed, with the SQLSTATE as its error and, if wanted, an order_ingest_retry. Called by other functions only. Codes: INTERNAL.';
-
 create function public.ingest_shopify_event(
     p_shop_domain text default null,
     p_topic text default null,
@@ -116,7 +9,8 @@ create function public.ingest_shopify_event(
     p_order jsonb default null,
     p_payload jsonb default null,
     p_secret_of text default null,
-    p_own_secrets text[] default null
+    p_own_secrets text[] default null,
+    p_settings_rev integer default 0
 )
 returns jsonb
 language plpgsql
@@ -133,6 +27,7 @@ declare
     v_delivery text := left(coalesce(nullif(btrim(p_webhook_id), ''), p_content_hash), 200);
     v_snapshot boolean := coalesce(p_order ->> 'snapshot' = 'true', false);
     v_gid text := left(nullif(p_order ->> 'gid', ''), 200);
+    v_known record;
     v_store public.stores;
     v_event public.event_store;
     v_secret text;
@@ -144,13 +39,16 @@ begin
         return private.fail('BAD_INPUT', 'a snapshot needs the gid of its order');
     end if;
 
-    select * into v_store from public.stores s where s.shop_domain = lower(btrim(p_shop_domain));
+    select s as store, x.store as home, x.archived_at, coalesce(s.redacted_at, x.redacted_at, r.redacted_at) as redacted_at
+    into v_known
+    from public.stores s
+    left join public.order_index x on x.shopify_order_gid = v_gid
+    left join private.redacted_orders r on x.store is null and r.store = s.key and r.order_gid = v_gid
+    where s.shop_domain = lower(btrim(p_shop_domain));
     if not found then
-        return private.ok(jsonb_build_object('outcome', 'ignored', 'dead_letter_id', private.keep_dead_letter(
-            null, 'shopify', p_shop_domain, v_topic, concat_ws('/', left(p_shop_domain, 200), v_topic, v_delivery),
-            'unknown shop', p_payload::text, 'json'
-        )));
+        return private.ignore_unknown_shop(p_shop_domain, v_topic, v_delivery, p_order, p_payload);
     end if;
+    v_store := v_known.store;
 
     -- The shop comes from an unsigned header, so the secret has to agree with it: a store with its own secret
     -- takes nothing else, and one store's own secret opens no other store.
@@ -159,6 +57,19 @@ begin
         return private.fail('UNAUTHENTICATED', 'the signature is not of this shop');
     end if;
 
+    -- The edge keeps the names of each store that has its own: it learns here that they have changed.
+    if v_snapshot and p_settings_rev is distinct from v_store.settings_rev then
+        return private.fail('STALE_SETTINGS', 'read the order again with these settings') || jsonb_build_object(
+            'data', jsonb_build_object('rev', v_store.settings_rev, 'settings', v_store.order_settings)
+        );
+    end if;
+
+    if v_known.archived_at is not null and v_known.home = v_store.key then
+        perform private.thaw_order(v_gid);
+    end if;
+
+    -- Only the bodies of orders are ever read again. Of anything else, and of an order of another store, which no
+    -- request to forget would find, what could be personal is not even stored.
     insert into public.event_store (
         source, type, store, ref_id, external_id, content_hash, occurred_at, payload, normalized, processed_at,
         attempts
@@ -170,13 +81,22 @@ begin
                 then (p_order ->> 'updated_at')::timestamptz end,
             p_triggered_at
         ),
-        p_payload, p_order, now(), 1
+        case when v_snapshot and v_known.redacted_at is null and coalesce(v_known.home = v_store.key, true)
+            then p_payload else private.redact_payload(p_payload) end,
+        case when v_known.redacted_at is not null then private.redact_normalized(p_order)
+            when p_order ? 'compliance' then p_order #- '{compliance,contacts}'
+            else p_order end,
+        now(), 1
     )
     on conflict do nothing
     returning * into v_event;
 
     if v_event.id is not null then
-        if v_snapshot then
+        if v_snapshot or p_order ?| '{refund,compliance,uninstalled}' then
+            if p_order ? 'compliance' then
+                -- Contacts are needed once, to find letters that nobody could read, and never stored.
+                v_event.normalized := p_order;
+            end if;
             return private.try_event(v_event, v_store, true);
         end if;
         return private.ok(jsonb_build_object(
@@ -190,12 +110,12 @@ begin
     return private.repeat_event(v_store, v_topic, v_delivery, p_content_hash);
 end;
 $$;
-revoke execute on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[])
+revoke execute on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[], integer)
     from public, anon, authenticated;
-grant execute on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[])
+grant execute on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[], integer)
     to service_role;
-comment on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[]) is
-    'Takes a verified Shopify delivery: stores it once and applies it. p_order is the NormalizedOrder (snapshot true), or names the order of another topic, or null; p_secret_of is the store whose own secret verified the body, null for the shared one. Returns {event_id, order_id, store, outcome: created|updated|hydrated|stale|duplicate|cancelled|ignored}; for an unknown shop {outcome: ignored, dead_letter_id}. Callable by service_role. Codes: BAD_INPUT, UNAUTHENTICATED (nothing stored), INTERNAL (stored but not applied, data.event_id; a retry is queued).';
+comment on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[], integer) is
+    'Takes a verified Shopify delivery: stores it once and applies it. p_order is the NormalizedOrder (snapshot true), or says what a body of another topic is about ({gid} of an order, with its refund; compliance; uninstalled), or null; p_secret_of is the store whose own secret verified the body, null for the shared one; p_settings_rev is the revision of the store''s settings with which the order was read. orders/edited and inventory_levels/update are stored and change nothing: the one is followed by an orders/updated with the whole order, the other is a signal to compare stock, which reconciliation does. Returns {event_id, order_id, store, outcome: created|updated|hydrated|stale|duplicate|cancelled|ignored}; for an unknown shop {outcome: ignored, dead_letter_id}. Callable by service_role. Codes: BAD_INPUT, UNAUTHENTICATED, STALE_SETTINGS with data {rev, settings} (nothing stored by these three), INTERNAL (stored but not applied, data.event_id; a retry is queued).';
 
 create function private.find_order(p_store text, p_gid text)
 returns text
@@ -208,6 +128,38 @@ $$;
 revoke execute on function private.find_order(text, text) from public, anon;
 comment on function private.find_order(text, text) is
     'The id of the order with this gid in this store, or null. Called by other functions only; no error codes.';
+
+create function private.ignore_unknown_shop(
+    p_shop_domain text,
+    p_topic text,
+    p_delivery text,
+    p_order jsonb,
+    p_payload jsonb
+)
+returns jsonb
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_domain text := left(lower(btrim(p_shop_domain)), 200);
+    v_forget boolean := p_topic = 'shop/redact' and p_order #>> '{compliance,shop_domain}' = v_domain;
+begin
+    -- All that is there of such a shop are letters like this one.
+    if v_forget then
+        update public.dead_letters d set body = '[redacted]', encoding = 'utf8'
+        where d.store is null and d.shop_domain = v_domain and d.body <> '[redacted]';
+    end if;
+
+    return private.ok(jsonb_build_object('outcome', 'ignored', 'dead_letter_id', private.keep_dead_letter(
+        null, 'shopify', v_domain, p_topic, concat_ws('/', v_domain, p_topic, p_delivery), 'unknown shop',
+        case when p_order ? 'compliance' then private.redact_payload(p_payload) else p_payload end::text, 'json'
+    )));
+end;
+$$;
+revoke execute on function private.ignore_unknown_shop(text, text, text, jsonb, jsonb) from public, anon;
+comment on function private.ignore_unknown_shop(text, text, text, jsonb, jsonb) is
+    'Keeps what came from a shop that is none of ours as a dead letter, and forgets such letters when Shopify asks to. Called by ingest_shopify_event only; no error codes.';
 
 create function private.repeat_event(p_store public.stores, p_topic text, p_delivery text, p_content_hash text)
 returns jsonb
@@ -236,6 +188,17 @@ begin
         if found then
             return private.try_event(v_event, p_store, true);
         end if;
+    end if;
+
+    -- Every request to forget a shop has the same body. Only an uninstallation since the last one makes it another.
+    if p_topic = 'shop/redact' and p_store.uninstalled_at > (
+        select max(r.created_at) from public.compliance_requests r where r.store = p_store.key and r.kind = 'redact_shop'
+    ) then
+        select * into v_event from public.event_store e where e.id = v_id;
+        return private.ok(
+            jsonb_build_object('event_id', v_id, 'store', p_store.key, 'order_id', null, 'outcome', 'updated')
+                || private.accept_compliance(v_event, p_store)
+        );
     end if;
 
     return private.ok(jsonb_build_object(

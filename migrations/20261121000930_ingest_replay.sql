@@ -28,8 +28,7 @@ begin
     for v_event in
         select *
         from public.event_store e
-        where e.store = v_key and e.ref_id = v_gid and e.processed_at is null
-            and e.normalized ->> 'snapshot' = 'true'
+        where e.processed_at is null and (e.id = p_event_id or (e.store = v_key and e.ref_id = v_gid))
         order by e.id
         for update
     loop
@@ -69,17 +68,23 @@ set search_path = ''
 as $$
 -- definer because: reads events and orders of any store for the service role, and takes the order's lock.
 declare
+    v_bound public.order_index;
     v_gid text;
     v_state private.order_state;
     v_differences jsonb;
 begin
-    -- The lock keeps deliveries away, so that events and rows are of the same moment. Nothing is written.
-    select x.shopify_order_gid into v_gid
+    -- The lock keeps deliveries away, so that events and rows are of the same moment. Nothing is written, except that
+    -- archived events come back from where nobody looks for them.
+    select * into v_bound
     from public.order_index x
     where x.store = p_store and x.order_id = p_order_id
-    for share;
+    for update;
     if not found then
         return private.fail('NOT_FOUND', 'no such order');
+    end if;
+    v_gid := v_bound.shopify_order_gid;
+    if v_bound.archived_at is not null then
+        perform private.thaw_order(v_gid);
     end if;
 
     v_state := private.derive_order(p_store, v_gid);
@@ -100,7 +105,7 @@ begin
         where o.store = p_store and o.id = p_order_id
     ),
     derived as (
-        select (to_jsonb(v_state) - '{snapshots,winner_id,lines}'::text[]) || jsonb_build_object(
+        select (to_jsonb(v_state) - '{snapshots,winner_id,lines,refunded}'::text[]) || jsonb_build_object(
             'shopify_order_gid', v_gid,
             'last_event_id', v_state.winner_id,
             -- What is held follows stock as well as events; that it is told truly does not.
@@ -127,7 +132,7 @@ begin
     ),
     line_differences as (
         select 'line ' || coalesce(d.line_id, l.line_id) as name, l.line as live, to_jsonb(d) as derived
-        from private.read_lines(v_state.lines) d
+        from private.read_lines(v_state.lines, v_state.refunded) d
         full join live_lines l on l.line_id = d.line_id
         where l.line is distinct from to_jsonb(d)
     ),

@@ -161,6 +161,8 @@ begin
     v_store.wms_enabled := coalesce(p_wms_enabled, false);
     v_store.customs_enabled := coalesce(p_customs_enabled, false);
     v_store.storage_locations := p_storage_locations;
+    v_store.order_settings := '{}';
+    v_store.settings_rev := 0;
     v_store.created_at := now();
 
     v_problem := private.store_problem(v_store);
@@ -173,7 +175,12 @@ begin
 
     select * into v_known from public.stores s where s.key = v_store.key;
     if found then
+        -- What came about later is no other value.
         v_store.created_at := v_known.created_at;
+        v_store.order_settings := v_known.order_settings;
+        v_store.settings_rev := v_known.settings_rev;
+        v_store.uninstalled_at := v_known.uninstalled_at;
+        v_store.redacted_at := v_known.redacted_at;
         if v_known is distinct from v_store then
             return private.fail('CONFLICT', format('store %s exists with other values', v_store.key));
         end if;

@@ -31,6 +31,15 @@ begin
         )
         union all
         (
+            select e.received_at, 1, e.id, 'webhook', e.type, null::uuid,
+                jsonb_build_object('event_id', e.id, 'occurred_at', e.occurred_at)
+            from public.event_archive e
+            where e.store = v_target.store and e.ref_id = v_gid
+            order by e.id desc
+            limit 500
+        )
+        union all
+        (
             select e.at, 2, e.id, case e.source when 'kiosk' then 'scan' else 'action' end, e.action, e.performed_by,
                 jsonb_build_object(
                     'stage_from', e.stage_from, 'stage_to', e.stage_to, 'source', e.source, 'meta', e.meta

@@ -173,7 +173,9 @@ begin
         values (v_gid, p_store.key, p_store.id_prefix || '-' || substring(v_gid from '[^/]+$'))
         returning order_id into v_contribution.order_id;
     else
-        v_contribution.order_id := private.bind_order(p_store, p_gid, null, null);
+        select b.order_id into v_contribution.order_id
+        from private.bind_order(p_store, p_gid, '{}') b
+        where b.store = p_store.key;
     end if;
     if v_contribution.order_id is null then
         raise exception 'the order belongs to another store' using errcode = 'OB409';

@@ -19,6 +19,10 @@ select i.id, i.store, 1, 'adjust', 'access/' || i.id from public.inventory_items
 insert into public.work_queue (topic, store, dedupe_key) select 'email', s.key, 'access/' || s.key from public.stores s;
 insert into public.dead_letters (store, source, reason) select s.key, 'test', 'test' from public.stores s;
 insert into public.work_audit (store, work_id, topic, action) select s.key, 1, 'email', 'retry' from public.stores s;
+insert into public.event_archive (id, source, type, store, external_id, content_hash, payload)
+select row_number() over (order by s.key), 'shopify', 'orders/create', s.key, s.key || '/archived', 'access', '{}'
+from public.stores s;
+insert into public.compliance_requests (store, kind, event_id) select s.key, 'redact_shop', 1 from public.stores s;
 insert into public.worker_runs (worker, started_at) values ('access', now());
 insert into public.suppliers (store, name) select s.key, 'access' from public.stores s;
 insert into public.supplier_terms

@@ -17,6 +17,14 @@ select 9000000 + n, 'shopify', 'orders/create', store, format('gid://shopify/Ord
     now()
 from world;
 
+insert into public.event_archive (id, source, type, store, external_id, content_hash, payload)
+select 9100000 + n, 'shopify', 'orders/create', store, store || '/orders/create/archived', 'archived', '{}'
+from world;
+
+insert into public.compliance_requests (id, store, kind, event_id)
+overriding system value
+select 9000000 + n, store, 'data_request', 9000000 + n from world;
+
 insert into public.order_index (shopify_order_gid, store, order_id)
 select format('gid://shopify/Order/99000%s%s', n, stage), store, store || '-99000' || stage
 from world, generate_series(1, 5) stage;
