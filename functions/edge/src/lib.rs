@@ -14,4 +14,5 @@ pub mod request_id;
 pub mod rest_error;
 pub mod rpc;
 pub mod serve;
+pub mod store_settings;
 pub mod upstream;

@@ -1,13 +1,14 @@
 //! Handing a verified delivery to the database, within the time that Shopify leaves.
 //!
-//! Decides only between the two RPCs: one that applies, one that keeps what can never be applied.
+//! Decides only between the two RPCs: one that applies, one that keeps what can never be applied. One call suffices,
+//! save when the names by which the store's orders are read have changed since this isolate learned them.
 
 use crate::{delivery::Delivery, statement};
 use ordak_core::{
     envelope::{Code, Envelope, Failure, Fault, Rejection},
-    normalize::Normalized,
+    normalize::normalize,
 };
-use ordak_edge::{answer::Answer, clock, rest_error::Caller, rpc::Rpc};
+use ordak_edge::{answer::Answer, clock, rest_error::Caller, rpc::Rpc, store_settings::StoreSettings};
 use serde_json::json;
 use std::time::Duration;
 
@@ -15,11 +16,15 @@ use std::time::Duration;
 const LIMIT_MS: u64 = 4000;
 /// What is left for a dead letter at least, when a refusal came late.
 const LAST_MS: u64 = 500;
+/// How often a delivery is read again because the names have changed.
+const READINGS: u32 = 3;
 
 /// A delivery on its way.
 pub struct Intake<'a> {
     /// The database.
     pub rpc: &'a Rpc,
+    /// By which names the orders of each store are read.
+    pub stores: &'a StoreSettings,
     /// What the headers say.
     pub delivery: &'a Delivery,
     /// Stores that have their own secret.
@@ -31,22 +36,35 @@ pub struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    /// Has it applied. What the database cannot read is kept as a dead letter.
+    /// Reads it and has it applied. What cannot be read, here or in the database, is kept as a dead letter.
     ///
     /// # Errors
     /// When the database does not answer, or refuses for a reason of ours.
-    pub async fn take(&self, order: &Normalized) -> Result<Answer, Failure> {
+    pub async fn take(&self) -> Result<Answer, Failure> {
         const RPC: &str = "ingest_shopify_event";
         const REASON: &str = "the database refuses the payload";
-        let statement = statement::ingest(self.delivery, order, &self.own_secrets, self.raw)?;
-        match self.rpc.call(RPC, statement, self.left()).await {
-            Ok(body) => match Answer::passed_through(body)? {
-                answer if answer.status() == Code::BadInput.http_status() => self.bury(REASON).await,
-                answer => Ok(answer),
-            },
-            Err(error) if error.is_about_the_data() => self.bury(REASON).await,
-            Err(error) => Err(error.into_failure(RPC, Caller::Service)),
+        let shop = self.delivery.shop_domain.as_deref();
+        let mut names = self.stores.of(shop);
+        for _ in 0..READINGS {
+            let order = match normalize(&self.delivery.topic, self.raw, &names.settings) {
+                Ok(order) => order,
+                Err(error) => return self.bury(statement::reason(error)).await,
+            };
+            let statement = statement::ingest(self.delivery, &order, &self.own_secrets, names.rev, self.raw)?;
+            let body = match self.rpc.call(RPC, statement, self.left()).await {
+                Ok(body) => body,
+                Err(error) if error.is_about_the_data() => return self.bury(REASON).await,
+                Err(error) => return Err(error.into_failure(RPC, Caller::Service)),
+            };
+            let Some(newer) = self.stores.learn(shop, &body) else {
+                let answer = Answer::passed_through(body)?;
+                let unreadable = answer.status() == Code::BadInput.http_status();
+                return if unreadable { self.bury(REASON).await } else { Ok(answer) };
+            };
+            names = newer;
         }
+        Err(Fault::unavailable(format!("{RPC}: the settings of the store change faster than they are read"))
+            .into())
     }
 
     /// Keeps it for a person to look at. Asking Shopify to send it again would not help, and after some failures

@@ -11,7 +11,6 @@ use delivery::Delivery;
 use intake::Intake;
 use ordak_core::{
     envelope::{Failure, Fault, Rejection},
-    normalize::{NormalizeSettings, normalize},
     route,
     settings::{IngestSettings, WEBHOOK_SECRET},
 };
@@ -22,6 +21,7 @@ use ordak_edge::{
     kick,
     rpc::Rpc,
     serve::{Call, Function},
+    store_settings::StoreSettings,
 };
 use std::rc::Rc;
 use worker::{Context, Env, Request, Response, event};
@@ -37,7 +37,7 @@ const FUNCTION: Function<Setup> = Function { name: "order-ingest", setup: &SETUP
 
 struct Setup {
     settings: IngestSettings,
-    normalize: NormalizeSettings,
+    stores: StoreSettings,
     rpc: Rpc,
 }
 
@@ -46,7 +46,7 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
         variables.iter().filter(|(name, _)| name.starts_with(WEBHOOK_SECRET)).cloned().collect();
     let settings = IngestSettings::read(&getter(variables), &secrets)?;
     let rpc = Rpc::new(&settings.database.supabase_url, settings.database.service_key.headers())?;
-    Ok(Setup { settings, normalize: NormalizeSettings::default(), rpc })
+    Ok(Setup { settings, stores: StoreSettings::default(), rpc })
 }
 
 #[event(fetch)]
@@ -73,15 +73,13 @@ async fn receive(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
 
     let intake = Intake {
         rpc: &setup.rpc,
+        stores: &setup.stores,
         delivery: &delivery,
         own_secrets: setup.settings.signing.own_stores(),
         raw: &raw,
         started: clock::now_ms(),
     };
-    let answer = match normalize(&delivery.topic, &raw, &setup.normalize) {
-        Ok(order) => intake.take(&order).await?,
-        Err(error) => intake.bury(statement::reason(error)).await?,
-    };
+    let answer = intake.take().await?;
     if CHANGES.contains(&answer.outcome()) {
         kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, &setup.settings.database.service_key);
         return Ok(answer);

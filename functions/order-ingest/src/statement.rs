@@ -24,6 +24,8 @@ struct Ingest<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     p_secret_of: Option<&'a str>,
     p_own_secrets: &'a [&'a str],
+    #[serde(skip_serializing_if = "is_built_in")]
+    p_settings_rev: i64,
     #[serde(skip_serializing_if = "says_nothing")]
     p_order: &'a Normalized,
 }
@@ -32,7 +34,12 @@ fn says_nothing(order: &&Normalized) -> bool {
     **order == Normalized::Nothing
 }
 
-/// Arguments of `ingest_shopify_event`. `raw` must have been accepted by the normaliser: it is JSON.
+fn is_built_in(rev: &i64) -> bool {
+    *rev == 0
+}
+
+/// Arguments of `ingest_shopify_event`. `raw` must have been accepted by the normaliser: it is JSON; `rev` is the
+/// revision of the names by which it was read.
 ///
 /// # Errors
 /// A fault when the arguments cannot be written.
@@ -40,6 +47,7 @@ pub fn ingest(
     delivery: &Delivery,
     order: &Normalized,
     own_secrets: &[&str],
+    rev: i64,
     raw: &[u8],
 ) -> Result<Vec<u8>, Fault> {
     let arguments = Ingest {
@@ -50,6 +58,7 @@ pub fn ingest(
         p_content_hash: &delivery.content_hash,
         p_secret_of: delivery.verified.own_store(),
         p_own_secrets: own_secrets,
+        p_settings_rev: rev,
         p_order: order,
     };
     let mut statement = Vec::with_capacity(raw.len() * 2 + 1024);
@@ -111,6 +120,7 @@ pub fn reason(error: NormalizeError) -> &'static str {
     match error {
         NormalizeError::NotJson => "the body is not JSON",
         NormalizeError::NotAnOrder => "the body is not an order",
+        NormalizeError::NotAsPromised => "the body is not what its topic promises",
         NormalizeError::TooDeep => "the body is nested too deep",
         NormalizeError::Unstorable => "the body holds what the database cannot",
         NormalizeError::TooManyLines => "the order has too many lines",
@@ -139,13 +149,13 @@ mod tests {
     fn the_payload_is_the_bytes_that_came() {
         let raw = br#" { "id" : 820982911946154508, "price":"1.10", "price":1e2 } "#;
         let own = VerifiedBy::Own("BANNOS".into());
-        let statement = ingest(&delivery(own), &Normalized::Nothing, &["BANNOS"], raw).unwrap();
+        let statement = ingest(&delivery(own), &Normalized::Nothing, &["BANNOS"], 0, raw).unwrap();
         assert!(statement.windows(raw.len()).any(|window| window == raw));
         let read: Value = serde_json::from_slice(&statement).unwrap();
         assert_eq!(read["p_shop_domain"], "bannos.myshopify.com");
         assert_eq!(read["p_secret_of"], "BANNOS");
         assert_eq!(read["p_own_secrets"], json!(["BANNOS"]));
-        for absent in ["p_order", "p_webhook_id", "p_triggered_at"] {
+        for absent in ["p_order", "p_webhook_id", "p_triggered_at", "p_settings_rev"] {
             assert!(read.get(absent).is_none(), "{absent}");
         }
     }
