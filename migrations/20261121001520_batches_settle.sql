@@ -116,13 +116,9 @@ volatile
 set search_path = ''
 as $$
 begin
-    perform private.enqueue_work(
-        'slack_alert', p_store,
-        jsonb_build_object(
-            'kind', 'batch_in_review',
-            'details', jsonb_build_object('count', cardinality(p_batch_ids), 'batch_ids', to_jsonb(p_batch_ids[1:20]))
-        ),
-        'batch_in_review/' || p_store || '/' || floor(extract(epoch from now()) / 300)
+    perform private.enqueue_alert(
+        p_store, 'batch_in_review',
+        jsonb_build_object('batches', cardinality(p_batch_ids), 'batch_ids', to_jsonb(p_batch_ids[1:20]))
     );
 end;
 $$;

@@ -197,7 +197,7 @@ select is(
     'nearing the target is an event, once'
 );
 select is(
-    (select jsonb_array_length(w.payload #> '{details,batch_ids}') from public.work_queue w
+    (select jsonb_array_length(w.payload -> 'batch_ids') from public.work_queue w
      where w.topic = 'slack_alert' and w.payload ->> 'kind' = 'batch_in_review' and w.store = 'bannos'),
     (select count(*)::integer from boundary where action = 'needs_review'), 'review is an alert with every batch of the run'
 );

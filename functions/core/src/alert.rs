@@ -55,6 +55,7 @@ fn headline(kind: &str) -> Option<&'static str> {
         "stock_short" => "an order waits for stock",
         "app_uninstalled" => "the shop has uninstalled our app; what is paid for goes on",
         "data_request" => "a customer asks what is held about him: an Admin finds it under get_data_export",
+        "batch_in_review" => "batches half full wait for an Admin's decision",
         _ => return None,
     })
 }

@@ -6,6 +6,7 @@
 
 pub mod action;
 pub mod alert;
+pub mod batch;
 pub mod calendar;
 pub mod content;
 pub mod decimal;

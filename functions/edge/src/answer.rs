@@ -42,6 +42,13 @@ struct About {
     outcome: Option<String>,
 }
 
+/// What a refusal says to people.
+#[derive(Default, Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    message: String,
+}
+
 impl Answer {
     /// Any JSON with a status. `outcome` is the word for the log.
     #[must_use]
@@ -116,6 +123,13 @@ impl Answer {
     #[must_use]
     pub fn not_found() -> Self {
         Self::failure(&Rejection::not_found("there is nothing at this path").into())
+    }
+
+    /// The same refusal in another form, made from its message.
+    #[must_use]
+    pub fn reworded(self, form: impl FnOnce(&str) -> serde_json::Value) -> Self {
+        let message = serde_json::from_slice::<Refusal>(&self.body).unwrap_or_default().message;
+        Self { body: form(&message).to_string().into_bytes(), ..self }
     }
 
     /// A success that a person should look at.
@@ -242,6 +256,15 @@ mod tests {
             assert_eq!(fault.code(), Code::Internal);
             assert!(!fault.detail().contains("jamie"));
         }
+    }
+
+    #[test]
+    fn a_refusal_may_take_another_form_and_stays_what_it_is() {
+        let fault = Answer::failure(&Fault::unavailable("rpc: no answer in time").into());
+        let answer = fault.reworded(|message| json!({ "error": message }));
+        assert_eq!((answer.status(), answer.outcome()), (503, "UNAVAILABLE"));
+        assert_eq!(answer.fault(), Some("rpc: no answer in time"));
+        assert_eq!(answer.body, br#"{"error":"temporarily unavailable, try again"}"#);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use crate::{
 };
 use ordak_core::{route, secret_key::SecretKey};
 use std::{cell::Cell, time::Duration};
-use worker::{Context, Delay, Env, Headers, Method, RequestInit};
+use worker::{Context, Delay, Env, Headers, Method, RequestInit, wasm_bindgen::JsValue};
 
 /// The function that drains.
 pub const QUEUE_WORKER: &str = "queue-worker";
@@ -46,15 +46,32 @@ pub fn kick(function: &'static str, id: &str, env: &Env, context: &Context, key:
 /// # Errors
 /// When the binding is missing or the worker cannot be reached.
 pub async fn drain(env: &Env, key: &SecretKey, id: &str) -> worker::Result<u16> {
+    post(QUEUE_WORKER, None, env, key, id).await
+}
+
+/// Asks a function, with the service key and this JSON if any, waits for its answer and gives back the status.
+///
+/// # Errors
+/// When the binding is missing or the function cannot be reached.
+pub async fn post(
+    function: &str,
+    json: Option<&str>,
+    env: &Env,
+    key: &SecretKey,
+    id: &str,
+) -> worker::Result<u16> {
     let headers = Headers::new();
     for (name, value) in key.headers() {
         headers.set(name, &value)?;
     }
     headers.set(request_id::HEADER, id)?;
+    if json.is_some() {
+        headers.set("content-type", "application/json")?;
+    }
     let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(headers);
-    let url = format!("https://{QUEUE_WORKER}{}{QUEUE_WORKER}", route::FUNCTIONS);
-    let answer = env.service(&route::binding_of(QUEUE_WORKER))?.fetch(url, Some(init)).await?;
+    init.with_method(Method::Post).with_headers(headers).with_body(json.map(JsValue::from_str));
+    let url = format!("https://{function}{}{function}", route::FUNCTIONS);
+    let answer = env.service(&route::binding_of(function))?.fetch(url, Some(init)).await?;
     Ok(answer.status_code())
 }
 

@@ -1,14 +1,26 @@
 //! Cross-origin calls: who may make them, and what the browser is told.
 //!
-//! Knows no functions. An origin is permitted or it is not; one that is not learns nothing.
+//! An origin is permitted or it is not; one that is not learns nothing.
 
-use ordak_core::envelope::{Code, Failure, Fault, Rejection};
+use ordak_core::{
+    envelope::{Code, Failure, Fault, Rejection},
+    route::{self, Route},
+};
 use ordak_edge::request_id;
 use worker::{Headers, Response, ResponseBody, ResponseBuilder};
 
 const METHODS: &str = "GET, POST, PUT, OPTIONS";
 const HEADERS: &str = "authorization, apikey, content-type, x-client-info, x-request-id";
 const MAX_AGE_S: &str = "600";
+
+/// Functions that pages of any origin may call: those whose callers prove themselves by a header alone.
+const OPEN: [&str; 1] = ["batch-processor"];
+
+/// Whether what this path leads to is open to every origin.
+#[must_use]
+pub fn is_open(path: &str) -> bool {
+    matches!(route::parse(path), Route::Function { name, .. } if OPEN.contains(&name))
+}
 
 /// The answer to `OPTIONS`.
 ///
@@ -44,4 +56,19 @@ pub fn permit(response: Response, origin: &str) -> worker::Result<Response> {
     headers.set("access-control-expose-headers", request_id::HEADER)?;
     headers.append("vary", "Origin")?;
     Ok(response.with_headers(headers))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_named_functions_are_open() {
+        assert!(is_open("/functions/v1/batch-processor"));
+        for path in
+            ["/functions/v1/stage-actions/scan", "/edge/health", "/functions/v1/batch-processor-2", ""]
+        {
+            assert!(!is_open(path), "{path}");
+        }
+    }
 }

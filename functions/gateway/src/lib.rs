@@ -42,8 +42,8 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
         Err(fault) => return finish(Answer::failure(&fault.into()), "", started, &id),
     };
     let origin = request.headers().get("origin")?;
-    let permitted = origin.filter(|origin| settings.kiosk_origins.contains(origin));
     let path = request.path();
+    let permitted = origin.filter(|origin| settings.kiosk_origins.contains(origin) || cors::is_open(&path));
     let response = match respond(request, &env, &settings, permitted.as_deref(), &id).await {
         Ok(Reply::Passed(response)) => response,
         Ok(Reply::Own(answer)) => finish(answer, &path, started, &id)?,

@@ -15,11 +15,17 @@ use worker::Env;
 enum Job {
     /// Let the queue worker drain until nothing is due.
     Drain,
+    /// Decide the batches whose window closes.
+    Orchestrate,
     /// Delete, archive and forget what is due.
     Housekeeping,
 }
 
-const SCHEDULES: &[(&str, Job)] = &[("* * * * *", Job::Drain), ("0 * * * *", Job::Housekeeping)];
+const SCHEDULES: &[(&str, Job)] =
+    &[("* * * * *", Job::Drain), ("*/15 * * * *", Job::Orchestrate), ("0 * * * *", Job::Housekeeping)];
+
+/// The function that decides batches.
+const BATCH_PROCESSOR: &str = "batch-processor";
 
 /// Functions that each do a portion of their work a call and say `already_done` when nothing is left.
 const CHORES: [&str; 3] = ["purge_work", "continue_compliance", "archive_events"];
@@ -37,6 +43,7 @@ const CHORE_LIMIT_MS: u64 = 60_000;
 pub async fn run(cron: &str, env: &Env, settings: &GatewaySettings, id: &str) -> Result<(), Fault> {
     match job_of(cron) {
         Some(Job::Drain) => drain(env, settings, id).await,
+        Some(Job::Orchestrate) => orchestrate(env, settings, id).await,
         Some(Job::Housekeeping) => housekeeping(settings).await,
         None => Err(Fault::internal(format!("no job for the schedule {cron:?}"))),
     }
@@ -51,6 +58,15 @@ async fn drain(env: &Env, settings: &GatewaySettings, id: &str) -> Result<(), Fa
         Ok(200) => Ok(()),
         Ok(status) => Err(Fault::internal(format!("{} answered {status}", kick::QUEUE_WORKER))),
         Err(error) => Err(Fault::unavailable(format!("{}: {error}", kick::QUEUE_WORKER))),
+    }
+}
+
+async fn orchestrate(env: &Env, settings: &GatewaySettings, id: &str) -> Result<(), Fault> {
+    let job = r#"{"jobType":"orchestrate"}"#;
+    match kick::post(BATCH_PROCESSOR, Some(job), env, &settings.database.service_key, id).await {
+        Ok(200) => Ok(()),
+        Ok(status) => Err(Fault::internal(format!("{BATCH_PROCESSOR} answered {status}"))),
+        Err(error) => Err(Fault::unavailable(format!("{BATCH_PROCESSOR}: {error}"))),
     }
 }
 
