@@ -8,6 +8,7 @@ set search_path = ''
 as $$
 declare
     v_released integer;
+    v_dead bigint[];
 begin
     with expired as materialized (
         select w.id
@@ -39,8 +40,11 @@ begin
         where r.status = 'dead'
         on conflict (source, external_id) do nothing
     )
-    select count(*) into v_released from released;
+    select count(*), array_agg(r.id) filter (where r.status = 'dead') into v_released, v_dead from released r;
 
+    if v_dead is not null then
+        perform private.alert_dead_work(v_dead);
+    end if;
     return v_released;
 end;
 $$;

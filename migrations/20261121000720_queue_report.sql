@@ -17,6 +17,28 @@ revoke execute on function private.backoff_ms(text, integer, integer, double pre
 comment on function private.backoff_ms(text, integer, integer, double precision) is
     'How long to wait after this many failures, in milliseconds: fixed or doubling, spread by 20 percent either way (p_random from 0 to 1), at most an hour.';
 
+create function private.alert_dead_work(p_ids bigint[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    -- An alert that cannot be told is not told by another one.
+    perform private.enqueue_alert(d.store, 'dead_work', jsonb_build_object('topics', d.topics, 'items', d.items))
+    from (
+        select w.store, jsonb_agg(distinct w.topic) as topics, count(*) as items
+        from public.work_queue w
+        where w.id = any(p_ids) and w.topic <> 'slack_alert'
+        group by w.store
+        order by w.store
+    ) d;
+end;
+$$;
+revoke execute on function private.alert_dead_work(bigint[]) from public, anon;
+comment on function private.alert_dead_work(bigint[]) is
+    'Has people told that these items were given up, once for each store. Called by other functions only; no error codes.';
+
 create function public.report_work(p_worker text, p_results jsonb)
 returns jsonb
 language plpgsql
@@ -27,6 +49,7 @@ as $$
 -- definer because: nobody may write work_queue directly, the service role included.
 declare
     v_data jsonb;
+    v_dead bigint[];
 begin
     if p_results is null or jsonb_typeof(p_results) <> 'array' then
         return private.fail('BAD_INPUT', 'p_results must be an array');
@@ -125,9 +148,14 @@ begin
         'retried', count(*) filter (where c.status = 'error' and not c.stale),
         'dead', count(*) filter (where c.status = 'dead'),
         'ignored', jsonb_array_length(p_results) - count(*)
-    ) || case when bool_or(c.stale) then jsonb_build_object('stale', count(*) filter (where c.stale)) else '{}' end
-    into v_data
+    ) || case when bool_or(c.stale) then jsonb_build_object('stale', count(*) filter (where c.stale)) else '{}' end,
+        array_agg(c.id) filter (where c.status = 'dead')
+    into v_data, v_dead
     from changed c;
+
+    if v_dead is not null then
+        perform private.alert_dead_work(v_dead);
+    end if;
 
     return private.ok(v_data);
 end;
@@ -135,7 +163,7 @@ $$;
 revoke execute on function public.report_work(text, jsonb) from public, anon, authenticated;
 grant execute on function public.report_work(text, jsonb) to service_role;
 comment on function public.report_work(text, jsonb) is
-    'Takes the results of a batch, [{id, fence, outcome: done|stale|failed, pushed, error_class, error, retry_after_ms}]: done, with the level that Shopify now has; or stale, compared with a level that it no longer had, which is forgotten, and due again at once; or retried later with backoff (never before retry_after_ms); or, after the last attempt or a permanent error, dead with a dead letter. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}, and stale when there is any. Callable by service_role. Codes: BAD_INPUT.';
+    'Takes the results of a batch, [{id, fence, outcome: done|stale|failed, pushed, error_class, error, retry_after_ms}]: done, with the level that Shopify now has; or stale, compared with a level that it no longer had, which is forgotten, and due again at once; or retried later with backoff (never before retry_after_ms); or, after the last attempt or a permanent error, dead with a dead letter and an alert. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}, and stale when there is any. Callable by service_role. Codes: BAD_INPUT.';
 
 create function public.record_worker_run(
     p_worker text,

@@ -1,7 +1,7 @@
 -- Levels on their way to Shopify: a SKU is in one hand at a time, its pushes leave together, and each compares with
 -- the level that was confirmed last.
 begin;
-select plan(35);
+select plan(42);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -184,6 +184,36 @@ insert into public.work_queue (topic, store, dedupe_key, payload) values
     ('inventory_push', 'bannos', 'n3', jsonb_build_object('sku', repeat('ü', 5000)));
 set local role service_role;
 select is(pg_temp.claim('w7', 1) || ' ' || pg_temp.claim('w7', 1) || ' ' || pg_temp.claim('w7', 1), 'n1 n2 n3', 'pushes of no SKU are apart');
+
+-- What was given up is told, once
+reset role;
+insert into batch
+select w.id, w.dedupe_key, w.fence, null, 1 from public.work_queue w where w.dedupe_key in ('n1', 'n2');
+set local role service_role;
+select is(
+    pg_temp.report('w7', '{"outcome": "failed", "error_class": "permanent", "error": "no SKU"}') ->> 'dead', '3', 'three are given up'
+);
+select is(pg_temp.claim('w8') is not null, true, 'somebody is told');
+select is(
+    (select jsonb_agg(b.item -> 'payload') from batch b),
+    '[{"kind": "dead_work", "items": 3, "topics": ["inventory_push"]}]', 'once for the store, with what and how many'
+);
+select is(
+    pg_temp.report('w8', '{"outcome": "failed", "error_class": "permanent", "error": "no such channel"}') ->> 'dead', '1',
+    'the alert itself fails'
+);
+select is(pg_temp.claim('w8'), null, 'which is not told by another alert');
+reset role;
+delete from public.dead_letters where topic in ('slack_alert', 'inventory_push');
+delete from public.work_queue where topic = 'slack_alert';
+insert into public.work_queue (topic, store, dedupe_key, payload, status, locked_by, lease_until, retry_count, max_retries)
+values ('inventory_push', 'flourlane', 'x1', '{"sku": "P-A"}', 'processing', 'w9', now() - interval '1 second', 2, 3);
+set local role service_role;
+select is(pg_temp.claim('w9') is not null, true, 'what lost its last worker is told too');
+select is(
+    (select jsonb_agg((b.item -> 'payload') || jsonb_build_object('store', b.item -> 'store')) from batch b),
+    '[{"kind": "dead_work", "items": 1, "store": "flourlane", "topics": ["inventory_push"]}]', 'to the right store'
+);
 
 -- Drains that find nothing
 select is(
