@@ -42,14 +42,15 @@ begin
                 select 1
                 from public.order_line_items l
                 where l.store = o.store and l.order_id = o.id and (l.held_quantity > 0 or l.short_quantity > 0)
-            ) as holds
+            ) or x.archived_at is not null as later
         from public.batch_contributions c
         join public.orders o on o.store = c.store and o.id = c.order_id
+        left join public.order_index x on x.store = o.store and x.order_id = o.id
         where c.batch_id = any(p_batch_ids) and o.cancelled_at is null
     ),
     -- An order is what its events say: the cancellation is one of them. Without a time of its own it wins over
     -- nothing else. Where stock is held it is left unprocessed, so that the retry gives the stock back by itself:
-    -- thousands of orders would otherwise lock stock in one transaction.
+    -- thousands of orders would otherwise lock stock in one transaction. The retry brings archived events back too.
     events as (
         insert into public.event_store (
             source, type, store, ref_id, external_id, content_hash, occurred_at, payload, normalized, processed_at,
@@ -63,7 +64,7 @@ begin
             jsonb_build_object(
                 'gid', l.gid, 'snapshot', true, 'cancelled_at', now(), 'cancel_reason', 'batch cancelled'
             ),
-            case when not l.holds then now() end, case when l.holds then 0 else 1 end
+            case when not l.later then now() end, case when l.later then 0 else 1 end
         from live l
         returning id, store, ref_id, processed_at
     ),

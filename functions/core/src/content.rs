@@ -20,6 +20,26 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
     text
 }
 
+/// A UUID of version 5, the version for names, because validators older than version 8 refuse 8. The hash is SHA-256.
+pub(crate) fn uuid(hash: [u8; 32]) -> String {
+    let (mut bytes, _) = hash.split_at(16);
+    let mut text = String::with_capacity(36);
+    for (width, fixed) in [(4, None), (2, None), (2, Some((0x0f, 0x50))), (2, Some((0x3f, 0x80))), (6, None)]
+    {
+        let (group, rest) = bytes.split_at(width);
+        bytes = rest;
+        let mut group = group.to_vec();
+        if let (Some((mask, version)), Some(first)) = (fixed, group.first_mut()) {
+            *first = *first & mask | version;
+        }
+        if !text.is_empty() {
+            text.push('-');
+        }
+        text.push_str(&hex(&group));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -5,6 +5,7 @@
 //! Nothing in this crate may panic on anything that came from outside.
 
 pub mod action;
+pub mod admin_api;
 pub mod alert;
 pub mod batch;
 pub mod calendar;
@@ -16,6 +17,7 @@ pub mod field;
 pub mod health;
 pub mod inventory_push;
 pub mod normalize;
+pub mod refund;
 pub mod retry_after;
 pub mod route;
 pub mod sanitize;

@@ -2,7 +2,7 @@
 //!
 //! Overlapping drains are safe: leases and fences in the database see to that. A drain that dies loses nothing.
 
-use crate::{Setup, alert, lanes, push, queue, replay};
+use crate::{Setup, alert, lanes, push, queue, refund, replay};
 use ordak_core::{
     envelope::Fault,
     inventory_push::{self, Call},
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Topics that somebody here can carry out. Others wait in the queue.
-const TOPICS: [&str; 3] = [push::TOPIC, replay::TOPIC, alert::TOPIC];
+const TOPICS: [&str; 4] = [push::TOPIC, replay::TOPIC, alert::TOPIC, refund::TOPIC];
 /// Items a claim.
 const BATCH: usize = 100;
 /// Jobs at a time: a worker has six outgoing connections.
@@ -90,6 +90,7 @@ enum Job {
     Push(Call),
     Replay(WorkItem),
     Alert(WorkItem),
+    Refund(WorkItem),
 }
 
 /// A drain under way.
@@ -147,6 +148,7 @@ impl<'a> Drain<'a> {
                 (Job::Push(call), _) => push::push(self.setup, call, limit).await,
                 (Job::Replay(item), limit) => vec![replay::replay(&self.setup.rpc, &item, limit).await],
                 (Job::Alert(item), limit) => vec![alert::tell(self.setup, &item, limit).await],
+                (Job::Refund(item), _) => vec![refund::refund(self.setup, &item, limit).await],
             }
         })
         .await;
@@ -182,7 +184,12 @@ fn jobs(items: &[WorkItem]) -> (Vec<WorkResult>, Vec<(String, Job)>) {
         plan.calls.into_iter().map(|call| (format!("{}/{}", push::TOPIC, call.store), Job::Push(call)));
     let others = others.into_iter().map(|item| {
         let lane = format!("{}/{}", item.topic, item.store);
-        (lane, if item.topic == alert::TOPIC { Job::Alert(item) } else { Job::Replay(item) })
+        let job = match item.topic.as_str() {
+            alert::TOPIC => Job::Alert(item),
+            refund::TOPIC => Job::Refund(item),
+            _ => Job::Replay(item),
+        };
+        (lane, job)
     });
     (plan.refused, pushes.chain(others).collect())
 }
@@ -191,7 +198,7 @@ fn too_late(job: &Job) -> Vec<WorkResult> {
     const REASON: &str = "the drain ended before its turn";
     match job {
         Job::Push(call) => call.no_answer(REASON),
-        Job::Replay(item) | Job::Alert(item) => {
+        Job::Replay(item) | Job::Alert(item) | Job::Refund(item) => {
             vec![WorkResult::failed(item.id, item.fence, &WorkFailure::transient(REASON, None))]
         }
     }

@@ -8,6 +8,7 @@ mod drain;
 mod lanes;
 mod push;
 mod queue;
+mod refund;
 mod replay;
 
 use drain::Drain;

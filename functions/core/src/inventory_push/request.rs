@@ -1,6 +1,7 @@
 //! The request of a call, in the form of Admin API 2026-10, and its idempotency key.
 
 use super::{Call, Claim};
+use crate::content;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -77,7 +78,7 @@ impl Call {
                 level.inventory_item_id, level.location_id, level.quantity
             ));
         }
-        let key = uuid(intent.finalize().into());
+        let key = content::uuid(intent.finalize().into());
         let uri = format!("ordak://inventory-push/{}/{key}", self.store);
         let input = Input {
             name: "available",
@@ -90,24 +91,4 @@ impl Call {
         let body = serde_json::to_string(&body).unwrap_or_default();
         Request { body, idempotency_key: key }
     }
-}
-
-/// A UUID of version 5, the version for names, because validators older than version 8 refuse 8. The hash is SHA-256.
-fn uuid(hash: [u8; 32]) -> String {
-    let (mut bytes, _) = hash.split_at(16);
-    let mut text = String::with_capacity(36);
-    for (width, fixed) in [(4, None), (2, None), (2, Some((0x0f, 0x50))), (2, Some((0x3f, 0x80))), (6, None)]
-    {
-        let (group, rest) = bytes.split_at(width);
-        bytes = rest;
-        let mut group = group.to_vec();
-        if let (Some((mask, version)), Some(first)) = (fixed, group.first_mut()) {
-            *first = *first & mask | version;
-        }
-        if !text.is_empty() {
-            text.push('-');
-        }
-        text.push_str(&crate::content::hex(&group));
-    }
-    text
 }
