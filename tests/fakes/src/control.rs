@@ -6,16 +6,19 @@
 //! | `GET /_effects?upstream=&shop=&key=` | effects that were executed |
 //! | `GET /_state?upstream=shopify&shop=` | stock levels and settings of the shops |
 //! | `POST /_state {upstream, shop, …}` | sets levels, variants, throttle, strictness of one shop |
+//! | `GET /_shop?shop=` | orders and webhook subscriptions of one shop |
+//! | `POST /_shop {shop, orders, without, subscriptions}` | puts orders (in the form of webhooks) and subscriptions into one shop |
 //! | `GET /_faults`, `POST /_faults {upstream, mode, count \| rate, shop, match, …}` | lists or arms faults |
 //! | `DELETE /_faults?id=` | disarms one |
-//! | `POST /_reset {shop?}` | forgets calls, effects, faults and shops; with a shop only its stock, settings and faults |
+//! | `POST /_reset {shop?}` | forgets calls, effects, faults and shops; with a shop only its stock, orders, settings and faults |
 
 use crate::World;
+use crate::calls::Call;
 use crate::calls::CallFilter;
 use crate::effects::EffectFilter;
 use crate::faults::FaultRequest;
 use crate::lock::lock;
-use crate::shopify::ShopSettings;
+use crate::shopify::{ShopSettings, Stocking};
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -33,6 +36,7 @@ pub fn routes() -> Router<World> {
         .route("/_calls", get(calls))
         .route("/_effects", get(effects))
         .route("/_state", get(state).post(set_state))
+        .route("/_shop", get(contents).post(stock))
         .route("/_faults", get(list_faults).post(arm).delete(disarm))
         .route("/_reset", post(reset))
 }
@@ -65,6 +69,26 @@ async fn set_state(State(world): State<World>, body: Bytes) -> Response {
     };
     lock(&world.shops).configure(settings);
     Json(json!({"ok": true})).into_response()
+}
+
+async fn contents(State(world): State<World>, Query(scope): Query<Scope>) -> Response {
+    match scope.shop {
+        Some(shop) => Json(lock(&world.shops).contents(&shop)).into_response(),
+        None => refusal("which shop?"),
+    }
+}
+
+async fn stock(State(world): State<World>, body: Bytes) -> Response {
+    let stocking = match parse::<Stocking>(&body) {
+        Ok(stocking) => stocking,
+        Err(response) => return *response,
+    };
+    let strange = lock(&world.shops).put(stocking, &Call::now());
+    if strange.is_empty() {
+        Json(json!({"ok": true})).into_response()
+    } else {
+        refusal(&format!("orders without a number for an id: {}", Value::Array(strange)))
+    }
 }
 
 async fn list_faults(State(world): State<World>) -> Json<Value> {

@@ -30,9 +30,13 @@ struct Walk<'w> {
 }
 
 impl<'w> Walk<'w> {
+    /// Of what may turn out to be several things, the dearest.
     fn selection(&self, type_name: &str, selection: &'w SelectionSet<'static, String>) -> u64 {
-        let fields = self.operation.fields(type_name, selection, self.variables);
-        fields.into_iter().map(|field| self.field(type_name, field)).sum()
+        let of = |type_name: &str| {
+            let fields = self.operation.fields(type_name, selection, self.variables);
+            fields.into_iter().map(|field| self.field(type_name, field)).sum::<u64>()
+        };
+        schema::possible(type_name).iter().map(|possible| of(possible)).max().unwrap_or_else(|| of(type_name))
     }
 
     fn field(&self, type_name: &str, field: &'w Field<'static, String>) -> u64 {

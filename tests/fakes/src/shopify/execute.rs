@@ -2,9 +2,12 @@
 
 use super::document::{Operation, argument};
 use super::errors::GraphqlError;
+use super::orders::Search;
+use super::refunds;
 use super::schema::{self, Of};
 use super::set_quantities;
 use super::shops::{Level, Shop};
+use super::subscriptions;
 use super::variables;
 use graphql_parser::query::{Field, SelectionSet, Value as Literal};
 use serde_json::{Map, Value, json};
@@ -20,6 +23,8 @@ pub struct Executed {
     pub key: Option<String>,
     /// What was executed, for the ledger: operation and detail.
     pub effects: Vec<(&'static str, Value)>,
+    /// Terms of searches that were not understood.
+    pub warnings: Vec<Value>,
 }
 
 /// A run of one operation.
@@ -40,10 +45,12 @@ impl<'r> Run<'r> {
         let mut done = Executed::default();
         for field in self.operation.fields(self.operation.root, self.operation.selection, self.variables) {
             let name = field.alias.as_ref().unwrap_or(&field.name).clone();
-            let value = if field.name == "inventorySetQuantities" && self.operation.root == "Mutation" {
-                self.set_quantities(shop, field, &name, &mut done)
-            } else {
-                self.query(shop, field)
+            let value = match (self.operation.root, field.name.as_str()) {
+                ("Mutation", "inventorySetQuantities") => self.set_quantities(shop, field, &name, &mut done),
+                ("Mutation", "refundCreate") => self.refund(shop, field, &name, &mut done),
+                ("Mutation", "webhookSubscriptionCreate") => self.subscribe(shop, field, &mut done),
+                ("QueryRoot", "orders") => self.orders(shop, field, &mut done),
+                _ => self.query(shop, field),
             };
             let value = value.unwrap_or_else(|error| {
                 done.errors.push(error);
@@ -76,9 +83,7 @@ impl<'r> Run<'r> {
                 .at(field.position)
                 .path(&[path]));
         }
-        let directive = field.directives.iter().find(|directive| directive.name == "idempotent");
-        let key = directive.map(|directive| argument(&directive.arguments, "key", self.variables));
-        done.key = key.as_ref().and_then(Value::as_str).filter(|key| !key.is_empty()).map(str::to_owned);
+        done.key = self.key(field);
         let call = set_quantities::Call {
             input: &input,
             key: done.key.as_deref(),
@@ -91,17 +96,80 @@ impl<'r> Run<'r> {
         self.shape("InventorySetQuantitiesPayload", &outcome.payload, &field.selection_set)
     }
 
+    fn refund(
+        &self,
+        shop: &mut Shop,
+        field: &'r Field<'static, String>,
+        path: &str,
+        done: &mut Executed,
+    ) -> Result<Value, GraphqlError> {
+        let input = argument(&field.arguments, "input", self.variables);
+        if let Some(problem) = variables::check("RefundInput!", &input).first() {
+            let message = format!("Argument 'input' on Field 'refundCreate' has an invalid value: {problem}");
+            return Err(GraphqlError::new(message, "argumentLiteralsIncompatible")
+                .at(field.position)
+                .path(&[path]));
+        }
+        done.key = self.key(field);
+        let key = done.key.as_deref();
+        let call = refunds::Call { input: &input, key, path, place: field.position, at: self.at };
+        let outcome = refunds::create(shop, &call)?;
+        done.effects.extend(outcome.effect.map(|detail| ("refundCreate", detail)));
+        self.shape("RefundCreatePayload", &outcome.payload, &field.selection_set)
+    }
+
+    /// The key of `@idempotent`; none when the directive is missing or its key empty.
+    fn key(&self, field: &'r Field<'static, String>) -> Option<String> {
+        let directive = field.directives.iter().find(|directive| directive.name == "idempotent")?;
+        let key = argument(&directive.arguments, "key", self.variables);
+        key.as_str().filter(|key| !key.is_empty()).map(str::to_owned)
+    }
+
+    fn subscribe(
+        &self,
+        shop: &mut Shop,
+        field: &'r Field<'static, String>,
+        done: &mut Executed,
+    ) -> Result<Value, GraphqlError> {
+        let arg = |name: &str| argument(&field.arguments, name, self.variables);
+        let outcome =
+            subscriptions::create(&mut shop.subscriptions, &arg("topic"), &arg("webhookSubscription"));
+        done.effects.extend(outcome.effect.map(|detail| ("webhookSubscriptionCreate", detail)));
+        self.shape("WebhookSubscriptionCreatePayload", &outcome.payload, &field.selection_set)
+    }
+
+    fn orders(
+        &self,
+        shop: &Shop,
+        field: &'r Field<'static, String>,
+        done: &mut Executed,
+    ) -> Result<Value, GraphqlError> {
+        let arg = |name: &str| argument(&field.arguments, name, self.variables);
+        let text = |name: &str| arg(name).as_str().map(str::to_owned);
+        let search = Search {
+            query: text("query").unwrap_or_default(),
+            sort_key: text("sortKey").unwrap_or_default(),
+            reverse: arg("reverse") == Value::Bool(true),
+            after: text("after"),
+        };
+        let (found, warnings) = search.run(shop.orders.values())?;
+        done.warnings.extend(warnings);
+        self.value(self.operation.root, field, &Value::Array(found))
+    }
+
     fn query(&self, shop: &Shop, field: &'r Field<'static, String>) -> Result<Value, GraphqlError> {
         let arg = |name: &str| argument(&field.arguments, name, self.variables);
         let source = match field.name.as_str() {
-            "inventoryItem" | "node" => item(shop, arg("id").as_str().unwrap_or_default()),
+            "inventoryItem" => item(shop, arg("id").as_str().unwrap_or_default()),
+            "node" => node(shop, arg("id").as_str().unwrap_or_default()),
             "nodes" => {
                 let ids = arg("ids");
                 let ids = ids.as_array().map_or(&[][..], Vec::as_slice);
-                ids.iter().map(|id| item(shop, id.as_str().unwrap_or_default())).collect()
+                ids.iter().map(|id| node(shop, id.as_str().unwrap_or_default())).collect()
             }
             "inventoryItems" => search(shop, &arg("query")).into_iter().map(|(_, found)| found).collect(),
             "productVariants" => search(shop, &arg("query")).into_iter().map(|(found, _)| found).collect(),
+            "webhookSubscriptions" => subscriptions::list(&shop.subscriptions),
             "shop" => {
                 json!({"id": "gid://shopify/Shop/1", "name": self.domain, "myshopifyDomain": self.domain})
             }
@@ -120,7 +188,7 @@ impl<'r> Run<'r> {
             return Ok(Value::Null);
         }
         let type_name = match source.get("__typename").and_then(Value::as_str) {
-            Some(actual) if type_name == "Node" => actual,
+            Some(actual) if !schema::possible(type_name).is_empty() => actual,
             _ => type_name,
         };
         let mut shaped = Map::new();
@@ -173,7 +241,8 @@ impl<'r> Run<'r> {
         }
     }
 
-    /// One page of a list; a cursor is the position after its item.
+    /// One page of a list; a cursor is the position after its item, unless the item brings its own: then what is before
+    /// the page is not in the list any more.
     fn page(&self, field: &'r Field<'static, String>, all: &[Value]) -> Result<Value, GraphqlError> {
         let arg = |name: &str| argument(&field.arguments, name, self.variables);
         let Some(first) = arg("first").as_u64().and_then(|first| usize::try_from(first).ok()) else {
@@ -182,7 +251,10 @@ impl<'r> Run<'r> {
         };
         let after = arg("after").as_str().and_then(|cursor| cursor.parse::<usize>().ok()).unwrap_or(0);
         let page: Vec<&Value> = all.iter().skip(after).take(first).collect();
-        let cursor = |index: usize| Value::String((after + index + 1).to_string());
+        let cursor = |index: usize| {
+            let own = page.get(index).and_then(|node| node.get("__cursor")).cloned();
+            own.unwrap_or_else(|| Value::String((after + index + 1).to_string()))
+        };
         let edges: Vec<Value> = page
             .iter()
             .enumerate()
@@ -200,6 +272,11 @@ impl<'r> Run<'r> {
             }
         }))
     }
+}
+
+/// An order or an inventory item; null when the shop knows neither.
+fn node(shop: &Shop, id: &str) -> Value {
+    shop.orders.get(id).cloned().unwrap_or_else(|| item(shop, id))
 }
 
 /// An inventory item with all its levels; null when the shop does not know it.

@@ -7,13 +7,17 @@ mod cost;
 mod document;
 pub mod errors;
 mod execute;
+mod orders;
+mod refunds;
 mod schema;
+mod schema_orders;
 mod set_quantities;
 mod shops;
+mod subscriptions;
 mod validate;
 mod variables;
 
-pub use shops::{ShopSettings, Shops};
+pub use shops::{ShopSettings, Shops, Stocking};
 
 use crate::World;
 use crate::answer::Answer;
@@ -110,6 +114,11 @@ fn run(
             "cost": cost::status(requested, actual, figures.maximum, available, figures.restore_rate)
         }
     });
+    if !done.warnings.is_empty()
+        && let Some(Value::Object(extensions)) = body.get_mut("extensions")
+    {
+        extensions.insert("search".into(), Value::Array(done.warnings));
+    }
     if failed
         && let (Value::Object(refused), Some(body)) = (errors::refused(done.errors), body.as_object_mut())
     {

@@ -1,6 +1,10 @@
 //! The part of the Admin schema, version 2026-10, that the fake answers for. A field, argument or input field
 //! that is not here is refused, as the real API refuses what it does not know.
 
+use super::refunds;
+use super::schema_orders;
+use super::subscriptions::TOPICS;
+
 /// What a field gives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
@@ -25,11 +29,11 @@ pub struct Field {
     pub args: &'static [(&'static str, &'static str)],
 }
 
-const fn scalar(name: &'static str) -> Field {
+pub(super) const fn scalar(name: &'static str) -> Field {
     Field { name, of: Of::Scalar, args: &[] }
 }
 
-const fn object(name: &'static str, of: &'static str) -> Field {
+pub(super) const fn object(name: &'static str, of: &'static str) -> Field {
     Field { name, of: Of::Object(of), args: &[] }
 }
 
@@ -37,17 +41,33 @@ const PAGE: &[(&str, &str)] =
     &[("first", "Int"), ("last", "Int"), ("after", "String"), ("before", "String"), ("query", "String")];
 const ID: &[(&str, &str)] = &[("id", "ID!")];
 
-const MUTATION: &[Field] = &[Field {
-    name: "inventorySetQuantities",
-    of: Of::Object("InventorySetQuantitiesPayload"),
-    args: &[("input", "InventorySetQuantitiesInput!")],
-}];
+const MUTATION: &[Field] = &[
+    REFUND,
+    Field {
+        name: "inventorySetQuantities",
+        of: Of::Object("InventorySetQuantitiesPayload"),
+        args: &[("input", "InventorySetQuantitiesInput!")],
+    },
+    Field {
+        name: "webhookSubscriptionCreate",
+        of: Of::Object("WebhookSubscriptionCreatePayload"),
+        args: &[("topic", "WebhookSubscriptionTopic!"), ("webhookSubscription", "WebhookSubscriptionInput!")],
+    },
+];
+const REFUND: Field =
+    Field { name: "refundCreate", of: Of::Object("RefundCreatePayload"), args: &[("input", "RefundInput!")] };
 const QUERY: &[Field] = &[
     Field { name: "inventoryItem", of: Of::Object("InventoryItem"), args: ID },
     Field { name: "node", of: Of::Object("Node"), args: ID },
     Field { name: "nodes", of: Of::List("Node"), args: &[("ids", "[ID!]!")] },
     Field { name: "inventoryItems", of: Of::Connection("InventoryItemConnection"), args: PAGE },
     Field { name: "productVariants", of: Of::Connection("ProductVariantConnection"), args: PAGE },
+    Field { name: "orders", of: Of::Connection("OrderConnection"), args: schema_orders::ORDERS_ARGS },
+    Field {
+        name: "webhookSubscriptions",
+        of: Of::Connection("WebhookSubscriptionConnection"),
+        args: schema_orders::SUBSCRIPTIONS_ARGS,
+    },
     object("shop", "Shop"),
 ];
 const PAYLOAD: &[Field] = &[
@@ -131,7 +151,35 @@ pub fn fields(type_name: &str) -> &'static [Field] {
         "InventoryLevelEdge" => LEVEL_EDGE,
         "ProductVariantEdge" => VARIANT_EDGE,
         "Node" => const { &[scalar("id")] },
+        "OrderTransaction" | "Refund" | "RefundCreatePayload" => refunds::fields(type_name),
+        other => schema_orders::fields(other),
+    }
+}
+
+/// The types that an abstract one may turn out to be; none for a type that is what it is.
+pub fn possible(type_name: &str) -> &'static [&'static str] {
+    match type_name {
+        "Node" => &["InventoryItem", "Order"],
+        "PricingValue" => &["MoneyV2", "PricingPercentageValue"],
+        "DiscountApplication" => &[
+            "AutomaticDiscountApplication",
+            "DiscountCodeApplication",
+            "ManualDiscountApplication",
+            "ScriptDiscountApplication",
+        ],
         _ => &[],
+    }
+}
+
+/// The values of an enum; `None` for a type that is none.
+pub fn values(type_name: &str) -> Option<&'static [&'static str]> {
+    match type_name {
+        "OrderTransactionKind" => Some(&["AUTHORIZATION", "CAPTURE", "REFUND", "SALE", "VOID"]),
+        "CurrencyCode" => Some(&["AUD", "EUR", "JPY", "USD"]),
+        "OrderSortKeys" => Some(&["CREATED_AT", "PROCESSED_AT", "UPDATED_AT"]),
+        "WebhookSubscriptionTopic" => Some(TOPICS),
+        "WebhookSubscriptionFormat" => Some(&["JSON", "XML"]),
+        _ => None,
     }
 }
 
@@ -159,6 +207,9 @@ pub fn input(type_name: &str) -> Option<&'static [(&'static str, &'static str)]>
             ("quantity", "Int!"),
             ("changeFromQuantity", "Int"),
         ]),
-        _ => None,
+        "WebhookSubscriptionInput" => {
+            Some(&[("uri", "String"), ("format", "WebhookSubscriptionFormat"), ("filter", "String")])
+        }
+        other => refunds::input(other),
     }
 }

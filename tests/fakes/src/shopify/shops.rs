@@ -1,6 +1,8 @@
 //! What the fake remembers of each shop: stock per item and location, variants, keys, bucket.
 
 use super::cost::{Bucket, Throttle};
+use super::orders;
+use super::subscriptions::{self, Subscription};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashMap};
@@ -51,6 +53,25 @@ pub struct Shop {
     pub bucket: Bucket,
     /// Numbers adjustment groups.
     pub groups: u64,
+    /// Orders by id, as the API tells them.
+    pub orders: BTreeMap<String, Value>,
+    /// Webhook subscriptions.
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// What a test may put into a shop, besides stock; absent fields change nothing.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stocking {
+    shop: String,
+    /// Orders in the form of webhooks; one of the same id is replaced.
+    #[serde(default)]
+    orders: Vec<Value>,
+    /// Ids of orders that vanish.
+    #[serde(default)]
+    without: Vec<u64>,
+    /// All subscriptions there are.
+    subscriptions: Option<Vec<Subscription>>,
 }
 
 /// A level as a test sets it.
@@ -114,6 +135,35 @@ impl Shops {
         if let Some(throttle) = settings.throttle {
             shop.bucket.throttle(throttle);
         }
+    }
+
+    /// Puts orders and subscriptions into a shop; gives the ids of orders that cannot be told.
+    pub fn put(&mut self, stocking: Stocking, now: &str) -> Vec<Value> {
+        let shop = self.shop(&stocking.shop);
+        let mut strange = Vec::new();
+        for rest in &stocking.orders {
+            let order = orders::from_rest(rest, now);
+            match order.as_ref().and_then(|order| order.get("id")?.as_str()) {
+                Some(id) => {
+                    shop.orders.insert(id.to_owned(), order.clone().unwrap_or_default());
+                }
+                None => strange.push(rest.get("id").cloned().unwrap_or_default()),
+            }
+        }
+        for id in stocking.without {
+            shop.orders.remove(&format!("gid://shopify/Order/{id}"));
+        }
+        if let Some(subscriptions) = stocking.subscriptions {
+            shop.subscriptions = subscriptions;
+        }
+        strange
+    }
+
+    /// Orders and subscriptions of a shop.
+    pub fn contents(&mut self, domain: &str) -> Value {
+        let shop = self.shop(domain);
+        let orders: Vec<&Value> = shop.orders.values().collect();
+        json!({"orders": orders, "subscriptions": subscriptions::list(&shop.subscriptions)})
     }
 
     /// Forgets one shop.

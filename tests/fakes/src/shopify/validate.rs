@@ -165,8 +165,8 @@ impl<'d> Check<'d> {
 
 fn known(condition: &TypeCondition<'static, String>, outer: &'static str) -> &'static str {
     let TypeCondition::On(on) = condition;
-    ["InventoryItem", "ProductVariant", "Location", "InventoryLevel", "QueryRoot", "Mutation"]
-        .into_iter()
-        .find(|name| name == on)
-        .unwrap_or(outer)
+    let concrete =
+        ["InventoryItem", "ProductVariant", "Location", "InventoryLevel", "QueryRoot", "Mutation", "Order"];
+    let possible = schema::possible(outer).iter().copied();
+    concrete.into_iter().chain(possible).find(|name| name == on).unwrap_or(outer)
 }

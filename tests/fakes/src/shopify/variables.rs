@@ -128,6 +128,7 @@ fn walk(wanted: &str, value: &Value, path: &mut Vec<String>, problems: &mut Vec<
 
 fn scalar(wanted: &str, value: &Value) -> Result<(), String> {
     match wanted {
+        "Money" if value.as_str().is_some_and(|text| text.parse::<f64>().is_ok()) => Ok(()),
         "Int" if value.as_i64().is_some_and(|number| i32::try_from(number).is_ok()) => Ok(()),
         "String" if value.is_string() => Ok(()),
         "Boolean" if value.is_boolean() => Ok(()),
@@ -136,7 +137,14 @@ fn scalar(wanted: &str, value: &Value) -> Result<(), String> {
             Some(id) => Err(format!("Invalid global id '{id}'")),
             None => Err(format!("Invalid global id '{value}'")),
         },
-        "Int" | "String" | "Boolean" => Err(format!("Could not coerce value {value} to {wanted}")),
+        named if schema::values(named).is_some() => {
+            let values = schema::values(named).unwrap_or_default();
+            if value.as_str().is_some_and(|value| values.contains(&value)) {
+                return Ok(());
+            }
+            Err(format!("Expected {value} to be one of: {}", values.join(", ")))
+        }
+        "Int" | "String" | "Boolean" | "Money" => Err(format!("Could not coerce value {value} to {wanted}")),
         _ => Err(format!("{wanted} isn't a defined input type")),
     }
 }
