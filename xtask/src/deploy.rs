@@ -1,5 +1,6 @@
 //! `deploy`: builds all workers and hands them to wrangler in the order in which they need each other.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
@@ -22,11 +23,17 @@ pub struct Deploy {
     /// Build and check, but upload nothing
     #[arg(long)]
     dry_run: bool,
+    /// Leave out what needs Cloudflare Queues, for an account that has none
+    #[arg(long)]
+    without_queues: bool,
 }
 
 /// Deploys, or says what it would do.
 pub async fn run(checkout: &Checkout, options: Deploy) -> Result<()> {
-    let functions = in_order(functions::all(checkout)?)?;
+    let mut functions = in_order(functions::all(checkout)?)?;
+    if options.without_queues {
+        functions.iter_mut().for_each(remove_queues);
+    }
     check_environment(&functions, &options.env)?;
     let (tools, lock) = setup::everything(checkout).await?;
     build::all(checkout, &tools, &functions).await?;
@@ -40,6 +47,11 @@ pub async fn run(checkout: &Checkout, options: Deploy) -> Result<()> {
         let name = worker_name(function, &options.env);
         let call = [vec!["wrangler deploy".to_owned()], arguments(&options)].concat().join(" ");
         say::info(format!("• {name}: {size} KB gzip, {call}"));
+        for queue in queues(function) {
+            say::info(format!(
+                "  needs the queue {queue}: `wrangler queues create {queue}` once, or --without-queues"
+            ));
+        }
         upload(checkout, &name, file, &options).await?;
     }
     drop(lock);
@@ -128,6 +140,28 @@ fn in_order(functions: Vec<Function>) -> Result<Vec<Function>> {
     Ok(done)
 }
 
+/// Takes the queues out of a configuration and of its environments.
+fn remove_queues(function: &mut Function) {
+    function.config.remove("queues");
+    let environments = function.config.get_mut("env").and_then(|all| all.as_table_mut());
+    for (_, environment) in environments.into_iter().flatten() {
+        if let Some(environment) = environment.as_table_mut() {
+            environment.remove("queues");
+        }
+    }
+}
+
+/// The queues that must exist before a worker can be deployed.
+fn queues(function: &Function) -> BTreeSet<String> {
+    let all = function.config.get("queues").and_then(|queues| queues.as_table()).into_iter().flatten();
+    let entries = all.filter_map(|(_, entries)| entries.as_array()).flatten();
+    let named = |entry: &toml::Value| {
+        let name = |field| entry.get(field).and_then(|name| name.as_str()).map(str::to_owned);
+        [name("queue"), name("dead_letter_queue")]
+    };
+    entries.flat_map(named).flatten().collect()
+}
+
 fn bindings(function: &Function) -> Vec<String> {
     let services = function.config.get("services").and_then(|services| services.as_array());
     let names = services.into_iter().flatten().filter_map(|service| service.get("service")?.as_str());
@@ -171,5 +205,17 @@ mod tests {
         let error = check_environment(&[function("a", &[])], "staging").unwrap_err().to_string();
         assert!(error.contains("/repo/a/wrangler.toml"), "{error}");
         assert!(check_environment(&[function("a", &[])], "production").is_ok());
+    }
+
+    #[test]
+    fn queues_are_named_and_can_be_left_out() {
+        let config = "[[queues.producers]]\nqueue = \"a\"\n[[queues.consumers]]\nqueue = \"a\"\n\
+            dead_letter_queue = \"a-dead\"\n[[env.staging.queues.producers]]\nqueue = \"b\"\n";
+        let mut function = function("ingest", &["queue"]);
+        function.config.extend(toml::from_str::<toml::Table>(config).unwrap());
+        assert_eq!(queues(&function).into_iter().collect::<Vec<_>>(), ["a", "a-dead"]);
+        remove_queues(&mut function);
+        assert!(queues(&function).is_empty() && !function.config["env"].to_string().contains("queues"));
+        assert_eq!(bindings(&function), ["queue"], "the rest stays");
     }
 }

@@ -138,6 +138,12 @@ impl Answer {
         Self { attention: true, ..self }
     }
 
+    /// With a reason for the log that the caller does not see.
+    #[must_use]
+    pub fn because(self, detail: &str) -> Self {
+        Self { fault: Some(detail.to_owned()), ..self }
+    }
+
     /// A success that changed nothing.
     #[must_use]
     pub fn without_news(self) -> Self {
@@ -168,7 +174,7 @@ impl Answer {
         self.store.as_deref()
     }
 
-    /// What the log says of a fault; the caller never sees it.
+    /// What the log says of a fault, or of what stood in the way; the caller never sees it.
     #[must_use]
     pub fn fault(&self) -> Option<&str> {
         self.fault.as_deref()

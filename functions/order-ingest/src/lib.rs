@@ -3,28 +3,33 @@
 //! Nothing is parsed before the signature is verified, and 200 is said only after the database has committed. What an
 //! order means is decided in `ordak-core` and in SQL; here bytes are carried.
 
+mod arrival;
 mod delivery;
 mod intake;
+mod queued;
+mod spill;
 mod statement;
 
+use arrival::Arrival;
 use delivery::Delivery;
 use intake::Intake;
 use ordak_core::{
     envelope::{Failure, Fault, Rejection},
     route,
     settings::{IngestSettings, WEBHOOK_SECRET},
+    signature::VerifiedBy,
 };
 use ordak_edge::{
     answer::Answer,
     body, clock,
-    isolate::{PerIsolate, Variables, getter},
+    isolate::{PerIsolate, Variables, getter, variables},
     kick,
     rpc::Rpc,
     serve::{Call, Function},
     store_settings::StoreSettings,
 };
 use std::rc::Rc;
-use worker::{Context, Env, Request, Response, event};
+use worker::{Context, Env, MessageBatch, Request, Response, event};
 
 /// Outcomes after which work may be due.
 const CHANGES: [&str; 4] = ["created", "updated", "hydrated", "cancelled"];
@@ -62,27 +67,52 @@ async fn receive(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
         return Ok(Answer::method_not_allowed("POST"));
     }
     let raw = body::read(&mut call.request, body::LIMIT).await?;
-    let signature = call.header("x-shopify-hmac-sha256");
-    let verified = setup
-        .settings
-        .signing
-        .verify(signature.as_deref(), &raw)
-        .map_err(|_| Rejection::unauthenticated("the signature is missing or wrong"))?;
-    let delivery = Delivery::read(&raw, verified, |name| call.header(name));
-    call.route = Some(delivery.topic.to_string());
-
-    let intake = Intake {
-        rpc: &setup.rpc,
-        stores: &setup.stores,
-        delivery: &delivery,
-        own_secrets: setup.settings.signing.own_stores(),
-        raw: &raw,
-        started: clock::now_ms(),
+    let arrival = Arrival::new(|name| call.header(name), raw);
+    let verified = setup.verify(&arrival)?;
+    call.route = Some(arrival.topic().to_string());
+    let answer = match setup.take(&arrival, verified).await {
+        Ok(answer) => answer,
+        Err(failure) => spill::instead_of(failure, &call.env, &arrival).await?,
     };
-    let answer = intake.take().await?;
-    if CHANGES.contains(&answer.outcome()) {
+    if announces(&answer) {
         kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, &setup.settings.database.service_key);
         return Ok(answer);
     }
     Ok(answer.without_news())
+}
+
+#[event(queue)]
+async fn queue(batch: MessageBatch<()>, env: Env, context: Context) -> worker::Result<()> {
+    match SETUP.with(|cell| cell.get(|| prepare(&variables(&env)))) {
+        Ok(setup) => queued::consume(&batch, &setup, &env, &context).await,
+        Err(fault) => queued::put_off(&batch, &fault),
+    }
+    Ok(())
+}
+
+/// Whether work may be due after this answer.
+fn announces(answer: &Answer) -> bool {
+    CHANGES.contains(&answer.outcome())
+}
+
+impl Setup {
+    /// Whose secret signed the body. Nothing of it has been read before.
+    fn verify(&self, arrival: &Arrival) -> Result<VerifiedBy, Rejection> {
+        let verified = self.settings.signing.verify(arrival.signature(), &arrival.raw);
+        verified.map_err(|_| Rejection::unauthenticated("the signature is missing or wrong"))
+    }
+
+    /// Hands a verified delivery to the database.
+    async fn take(&self, arrival: &Arrival, verified: VerifiedBy) -> Result<Answer, Failure> {
+        let delivery = Delivery::read(&arrival.raw, verified, |name| arrival.header(name));
+        let intake = Intake {
+            rpc: &self.rpc,
+            stores: &self.stores,
+            delivery: &delivery,
+            own_secrets: self.settings.signing.own_stores(),
+            raw: &arrival.raw,
+            started: clock::now_ms(),
+        };
+        intake.take().await
+    }
 }

@@ -1,4 +1,4 @@
-//! The arguments of the two RPCs that take a delivery.
+//! The arguments of the two RPCs that take a delivery, or what is left of one.
 //!
 //! The payload is put in as the bytes that came: what is signed is what is stored. What is absent is left out and null
 //! by its default: written as null, REST servers disagree what arrives. Knows no client.
@@ -10,6 +10,7 @@ use ordak_core::{
     normalize::{NormalizeError, Normalized},
 };
 use serde::Serialize;
+use serde_json::json;
 
 #[derive(Serialize)]
 struct Ingest<'a> {
@@ -95,11 +96,7 @@ pub fn dead_letter(
     own_secrets: &[&str],
     raw: &[u8],
 ) -> Result<Vec<u8>, Fault> {
-    let text = std::str::from_utf8(raw).ok().filter(|text| !text.contains('\0'));
-    let (body, encoding) = match text {
-        Some(text) => (text.to_owned(), "utf8"),
-        None => (STANDARD.encode(raw), "base64"),
-    };
+    let (body, encoding) = written(raw);
     serde_json::to_vec(&DeadLetter {
         p_source: "shopify",
         p_shop_domain: delivery.shop_domain.as_deref(),
@@ -112,6 +109,27 @@ pub fn dead_letter(
         p_own_secrets: own_secrets,
     })
     .map_err(unwritable)
+}
+
+/// Arguments of `record_dead_letter` for a message of the queue that nothing can be done with: whole, of no shop, as
+/// nothing that it says is verified.
+///
+/// # Errors
+/// A fault when the arguments cannot be written.
+pub fn given_up(message_id: &str, reason: &str, text: &str) -> Result<Vec<u8>, Fault> {
+    let (body, encoding) = written(text.as_bytes());
+    serde_json::to_vec(&json!({
+        "p_source": "spill", "p_external_id": message_id, "p_reason": reason, "p_body": body, "p_encoding": encoding,
+    }))
+    .map_err(unwritable)
+}
+
+/// As text when it is text that Postgres can hold, else as base64.
+fn written(raw: &[u8]) -> (String, &'static str) {
+    match std::str::from_utf8(raw).ok().filter(|text| !text.contains('\0')) {
+        Some(text) => (text.to_owned(), "utf8"),
+        None => (STANDARD.encode(raw), "base64"),
+    }
 }
 
 /// Why a body became a dead letter, for the person who looks at it.
@@ -135,7 +153,7 @@ fn unwritable(error: serde_json::Error) -> Fault {
 mod tests {
     use super::*;
     use ordak_core::signature::VerifiedBy;
-    use serde_json::{Value, json};
+    use serde_json::Value;
 
     fn delivery(verified: VerifiedBy) -> Delivery {
         Delivery::read(b"x", verified, |name| match name {
@@ -178,5 +196,13 @@ mod tests {
         )
         .unwrap();
         assert_eq!((&letter["p_encoding"], &letter["p_body"]), (&json!("utf8"), &json!("{\"ü\u{1}")));
+    }
+
+    #[test]
+    fn a_message_that_is_given_up_claims_no_shop() {
+        let letter: Value = serde_json::from_slice(&given_up("m1", "r", "x\0").unwrap()).unwrap();
+        assert_eq!(letter["p_source"], "spill");
+        assert_eq!((&letter["p_external_id"], &letter["p_encoding"]), (&json!("m1"), &json!("base64")));
+        assert!(letter.get("p_shop_domain").is_none() && letter.get("p_secret_of").is_none());
     }
 }

@@ -17,4 +17,5 @@ mod push_order;
 mod queue_worker;
 mod retries;
 mod signature;
+mod spill;
 mod stage_actions;

@@ -15,27 +15,34 @@ fn settings(stack: &Stack) -> Value {
     })
 }
 
-fn compatibility_date(function: &Path) -> Outcome<String> {
+/// The compatibility date of a function's own configuration.
+pub fn compatibility_date(function: &Path) -> Outcome<String> {
     let config = std::fs::read_to_string(function.join("wrangler.toml"))?;
     let line = config.lines().find_map(|line| line.strip_prefix("compatibility_date = "));
     let date = line.map(|value| value.trim_matches('"').to_owned());
     date.ok_or_else(|| Failure::new("wrangler.toml has no compatibility_date"))
 }
 
-/// What the function answers to a POST when it runs alone with these settings.
-async fn alone(function: &str, path: &str, bindings: &Value) -> Outcome<(u64, Value)> {
+/// The folder of a function that is built.
+pub fn built(function: &str) -> Outcome<PathBuf> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
     let folder = root.join("functions").join(function);
-    let build = folder.join("build");
-    if !build.join("index.js").is_file() {
-        return Err(Failure::new(format!("{} is not built: run `cargo xtask test e2e`", build.display())));
+    let script = folder.join("build/index.js");
+    if !script.is_file() {
+        return Err(Failure::new(format!("{} is not there: run `cargo xtask test e2e`", script.display())));
     }
+    Ok(folder)
+}
+
+/// What the function answers to a POST when it runs alone with these settings.
+async fn alone(function: &str, path: &str, bindings: &Value) -> Outcome<(u64, Value)> {
+    let folder = built(function)?;
     let argument = json!({
-        "folder": build, "compatibilityDate": compatibility_date(&folder)?, "bindings": bindings,
+        "folder": folder.join("build"), "compatibilityDate": compatibility_date(&folder)?, "bindings": bindings,
         "url": format!("http://localhost/functions/v1/{path}"),
         "init": {"method": "POST", "headers": {"content-type": "application/json"}, "body": "{}"}
     });
-    let script = root.join("tests/e2e/tests/suite/lone_worker.mjs");
+    let script = folder.join("../../tests/e2e/tests/suite/lone_worker.mjs");
     let output =
         Command::new("node").arg(script).arg(argument.to_string()).kill_on_drop(true).output().await?;
     let printed = String::from_utf8_lossy(&output.stdout);

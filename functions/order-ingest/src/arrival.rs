@@ -1,0 +1,150 @@
+//! A delivery as it arrived: the headers that count, and the body byte for byte; and its form as a message of a queue,
+//! in which it waits while the database is away.
+//!
+//! Nothing is judged here: what comes out of a queue is verified like what comes over HTTP. Knows neither an HTTP library
+//! nor a queue.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use ordak_core::topic::Topic;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What of the headers is ever read.
+const HEADERS: [&str; 5] = [
+    "x-shopify-hmac-sha256",
+    "x-shopify-shop-domain",
+    "x-shopify-topic",
+    "x-shopify-webhook-id",
+    "x-shopify-triggered-at",
+];
+
+/// Longest message. A queue takes 128 000 bytes, of which it uses some hundred itself.
+const LONGEST: usize = 127_500;
+
+/// A delivery, nothing of it verified.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Arrival {
+    headers: BTreeMap<String, String>,
+    /// The body.
+    pub raw: Vec<u8>,
+}
+
+/// The first line of a message; the rest is the body.
+#[derive(Serialize, Deserialize)]
+struct Head<'a> {
+    encoding: &'a str,
+    headers: BTreeMap<String, String>,
+}
+
+impl Arrival {
+    /// Takes over the headers that count.
+    #[must_use]
+    pub fn new(header: impl Fn(&str) -> Option<String>, raw: Vec<u8>) -> Self {
+        let headers = HEADERS.iter().filter_map(|name| Some(((*name).to_owned(), header(name)?))).collect();
+        Self { headers, raw }
+    }
+
+    /// A header's value.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<String> {
+        self.headers.get(name).cloned()
+    }
+
+    /// The signature that it claims.
+    #[must_use]
+    pub fn signature(&self) -> Option<&str> {
+        self.headers.get("x-shopify-hmac-sha256").map(String::as_str)
+    }
+
+    /// The topic that it claims.
+    #[must_use]
+    pub fn topic(&self) -> Topic {
+        Topic::parse(self.headers.get("x-shopify-topic").map_or("", String::as_str))
+    }
+
+    /// As a message: the body as it is when it is text, else as base64. `None` when no queue takes so much.
+    #[must_use]
+    pub fn to_message(&self) -> Option<String> {
+        let (encoding, body) = match std::str::from_utf8(&self.raw) {
+            Ok(text) => ("utf8", text.to_owned()),
+            Err(_) => ("base64", STANDARD.encode(&self.raw)),
+        };
+        let head = serde_json::to_string(&Head { encoding, headers: self.headers.clone() }).ok()?;
+        let message = format!("{head}\n{body}");
+        (message.len() <= LONGEST).then_some(message)
+    }
+
+    /// Reads a message; `None` when it is none.
+    #[must_use]
+    pub fn from_message(message: &str) -> Option<Self> {
+        let (head, body) = message.split_once('\n')?;
+        let head: Head<'_> = serde_json::from_str(head).ok()?;
+        let raw = match head.encoding {
+            "utf8" => body.as_bytes().to_vec(),
+            "base64" => STANDARD.decode(body).ok()?,
+            _ => return None,
+        };
+        Some(Self::new(|name| head.headers.get(name).cloned(), raw))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn arrival(raw: &[u8]) -> Arrival {
+        let header = |name: &str| match name {
+            "x-shopify-topic" => Some("orders/create".to_owned()),
+            "x-shopify-shop-domain" => Some("bännos\u{1}\"\n.com".to_owned()),
+            "cookie" => Some("hush".to_owned()),
+            _ => None,
+        };
+        Arrival::new(header, raw.to_vec())
+    }
+
+    #[test]
+    fn a_message_gives_back_every_byte() {
+        for raw in [
+            &b"{}"[..],
+            b"",
+            b" { \"id\" : 1e400, \"id\":2 }\n\n{\"encoding\":\"utf8\"}\n",
+            "\u{feff}ü\u{0}\u{2028}\r\n".as_bytes(),
+            b"\xff\xfe\n",
+            b"half a letter \xc3",
+        ] {
+            let arrival = arrival(raw);
+            let message = arrival.to_message().unwrap();
+            assert!(!message.contains("hush"), "only the headers that count");
+            assert_eq!(Arrival::from_message(&message).unwrap(), arrival);
+        }
+        assert_eq!(arrival(b"").topic(), Topic::OrdersCreate);
+        assert_eq!(arrival(b"").signature(), None);
+    }
+
+    #[test]
+    fn what_no_queue_takes_is_no_message() {
+        let room = LONGEST - arrival(b"").to_message().unwrap().len();
+        assert_eq!(arrival(&vec![b'x'; room]).to_message().unwrap().len(), LONGEST);
+        assert_eq!(arrival(&vec![b'x'; room + 1]).to_message(), None);
+        assert_eq!(arrival("ü".repeat(room).as_bytes()).to_message(), None, "bytes count, not letters");
+        assert_eq!(arrival(&vec![0xff; room]).to_message(), None, "base64 is longer");
+    }
+
+    #[test]
+    fn anything_else_is_no_message() {
+        for text in [
+            "",
+            "\n",
+            "{}",
+            "{}\n",
+            "null\n{}",
+            "{\"encoding\":\"utf8\"}\n",
+            "{\"encoding\":\"utf8\",\"headers\":[]}\n",
+            "{\"encoding\":\"utf8\",\"headers\":{\"x-shopify-topic\":7}}\n",
+            "{\"encoding\":\"rot13\",\"headers\":{}}\nx",
+            "{\"encoding\":\"base64\",\"headers\":{}}\nno base64",
+        ] {
+            assert_eq!(Arrival::from_message(text), None, "{text}");
+        }
+    }
+}
