@@ -85,9 +85,12 @@ pub async fn send(door: &Door, arrivals: Vec<Arrival>, clients: usize) -> Outcom
                     tokio::time::sleep(Duration::from_millis(5)).await;
                     continue;
                 }
-                let order = arrival.order;
+                // A refund that comes first binds nothing.
+                let (order, binds) = (arrival.order, arrival.delivery.topic != "refunds/create");
                 let done = post(&door, arrival).await?;
-                lock(&waiting).bound.insert(order);
+                if binds {
+                    lock(&waiting).bound.insert(order);
+                }
                 sent.push(done);
             }
             Outcome::Ok(sent)

@@ -33,7 +33,7 @@ const ORDERS: &str = r"
             'lines', (
                 select coalesce(jsonb_agg(jsonb_build_object(
                     'line_id', l.line_id, 'position', l.position, 'sku', l.sku, 'title', l.title,
-                    'variant_title', l.variant_title, 'quantity', l.quantity,
+                    'variant_title', l.variant_title, 'quantity', l.quantity, 'consumed', l.consumed,
                     'price', (l.price * 1000)::bigint, 'gift_card', l.gift_card
                 ) order by l.position, l.line_id), '[]')
                 from public.order_line_items l where l.store = o.store and l.order_id = o.id
@@ -168,6 +168,7 @@ fn judge_order(
             name: format!("{}/{}", state.id, line.line_id),
             sku: line.sku.clone().unwrap_or_default(),
             wanted,
+            lost: state.lost(line, tracked),
             held,
             short,
         });

@@ -10,7 +10,7 @@ use ordak_chaos::session::Session;
 use ordak_chaos::trial::{Ran, race, run};
 use ordak_chaos::verdict::{Case, Shelf, judge, replays, traces};
 use ordak_e2e::{Failure, Outcome};
-use ordak_model::{Delivery, bases, differences, life, permutations, shuffled};
+use ordak_model::{Delivery, bases, differences, life, permutations, rank, shuffled};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -92,7 +92,9 @@ fn misdirect(ground: &Ground, cases: &mut [Case]) {
         if let Some(stray) = rng.choice(&case.deliveries) {
             let fresh = format!("{}-stray", stray.webhook_id);
             let stray = stray.replayed(fresh).misdirected(&ground.other.domain);
-            case.deliveries.insert(rng.usize(1..=case.deliveries.len()), stray);
+            // Only a snapshot says where an order belongs.
+            let bound = case.deliveries.iter().position(|one| rank(&one.topic).is_some()).unwrap_or(0) + 1;
+            case.deliveries.insert(rng.usize(bound..=case.deliveries.len()), stray);
         }
     }
 }

@@ -123,8 +123,13 @@ fn refusals(sent: &[Sent]) -> Vec<String> {
         let event = one.answer.pointer("/data/event_id").is_some_and(Value::is_number);
         let outcome = one.answer.pointer("/data/outcome").and_then(Value::as_str).unwrap_or("none");
         let misdirected = one.arrival.kind == Kind::Misdirected;
-        let taken =
-            if misdirected { ["ignored", "duplicate"].contains(&outcome) } else { outcome != "ignored" };
+        // A refund may come before its order.
+        let early = one.arrival.delivery.topic == "refunds/create";
+        let taken = if misdirected {
+            ["ignored", "duplicate"].contains(&outcome)
+        } else {
+            outcome != "ignored" || early
+        };
         one.status != 200 || !event || !taken || !OUTCOMES.contains(&outcome)
     };
     sent.iter()

@@ -15,8 +15,8 @@ impl OrderState {
             .map(|(position, line)| {
                 json!({
                     "line_id": line.line_id, "position": position, "sku": line.sku, "title": line.title,
-                    "variant_title": line.variant_title, "quantity": line.quantity, "price": line.price,
-                    "gift_card": line.gift_card,
+                    "variant_title": line.variant_title, "quantity": line.quantity,
+                    "consumed": line.consumed, "price": line.price, "gift_card": line.gift_card,
                 })
             })
             .collect();

@@ -11,6 +11,7 @@ pub mod life;
 mod permutation;
 mod plan;
 mod reading;
+mod refund;
 mod seed;
 mod snapshot;
 mod state;

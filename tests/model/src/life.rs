@@ -46,7 +46,9 @@ pub fn life(
         let seconds = if rng.u8(..4) == 0 { 0 } else { i64::from(rng.u32(1..90_000)) };
         story.pass(seconds);
         let topic = change(rng, &mut story, skus);
-        story.tell(topic);
+        if topic != "refunds/create" || !story.tell_refund() {
+            story.tell(if topic == "refunds/create" { "orders/updated" } else { topic });
+        }
         if story.told().len() < length && rng.u8(..4) == 0 {
             // Shopify tells most changes twice: under their own topic and as an update.
             story.tell("orders/updated");
@@ -57,7 +59,7 @@ pub fn life(
 
 fn change(rng: &mut fastrand::Rng, story: &mut Story, skus: &[String]) -> &'static str {
     let line = rng.usize(..story.line_count().max(1));
-    match rng.u8(..12) {
+    match rng.u8(..14) {
         0 => {
             story.set("financial_status", json!("paid"));
             return "orders/paid";
@@ -68,10 +70,12 @@ fn change(rng: &mut fastrand::Rng, story: &mut Story, skus: &[String]) -> &'stat
             return "orders/cancelled";
         }
         2 => return one(rng, &["orders/fulfilled", "orders/partially_fulfilled"]),
-        3 => {
-            story.want(line, rng.u32(..2));
+        3 | 12 | 13 => {
+            story.refund(line, rng.i64(1..3), one(rng, &["return", "cancel", "no_restock"]));
             story.set("financial_status", json!("partially_refunded"));
             story.cost(rng.u32(..40_000));
+            // Told by itself first, or only by what the order looks like afterwards.
+            return if rng.bool() { "refunds/create" } else { "orders/updated" };
         }
         4 => story.drop_line(line),
         5 => {
@@ -119,7 +123,7 @@ mod tests {
         let shop =
             Shop { store: "bannos".into(), domain: "bannos.myshopify.com".into(), prefix: "bannos".into() };
         let skus = ["A".to_owned(), "B".to_owned()];
-        let (mut cancelled, mut placeholders, mut removed, mut ties) = (0, 0, 0, 0);
+        let (mut cancelled, mut placeholders, mut removed, mut ties, mut lost) = (0, 0, 0, 0, 0);
         for (number, base) in (0..100).zip(bases().unwrap().iter().cycle()) {
             let identity = Identity { shop: shop.clone(), id: Seed::new(1, 0).order_id(number) };
             let draw = || life(&mut Seed::new(1, 0).rng(number.into()), base, &identity, &skus, 6);
@@ -130,12 +134,13 @@ mod tests {
             cancelled += usize::from(end.fields.cancelled_at.is_some());
             placeholders += usize::from(end.placeholder);
             removed += usize::from(end.fields.lines.iter().any(|line| line.quantity == 0));
+            lost += usize::from(end.fields.lines.iter().any(|line| line.consumed > 0));
             let instants: Vec<_> = told
                 .iter()
-                .map(|one| order_state(&shop, std::slice::from_ref(one)).unwrap().fields.updated_at)
+                .filter_map(|one| Some(order_state(&shop, std::slice::from_ref(one))?.fields.updated_at))
                 .collect();
             ties += usize::from(instants.windows(2).any(|pair| pair[0] == pair[1]));
         }
-        assert!(cancelled > 10 && placeholders > 5 && removed > 10 && ties > 30);
+        assert!(cancelled > 10 && placeholders > 5 && removed > 10 && ties > 30 && lost > 3);
     }
 }

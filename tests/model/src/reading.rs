@@ -3,6 +3,7 @@
 //! It need not understand what other shops write: due dates are ISO dates, sizes are those of the generator.
 
 use crate::delivery::{Delivery, rank};
+use crate::refund::{Gone, listed};
 use crate::snapshot::{Line, Snapshot};
 use chrono::DateTime;
 use serde_json::Value;
@@ -17,7 +18,8 @@ pub(crate) fn snapshot(delivery: &Delivery) -> Option<Snapshot> {
     let shopify_id = text(order.get("id"))?;
     let lines: Vec<&Value> =
         order.get("line_items").and_then(Value::as_array).into_iter().flatten().collect();
-    let primary = primary(&lines);
+    let (refunds, gone) = listed(&order);
+    let primary = primary(&lines, &gone);
     let variant = primary.and_then(|line| text(line.get("variant_title")));
     Some(Snapshot {
         gid: text(order.get("admin_graphql_api_id"))
@@ -44,34 +46,45 @@ pub(crate) fn snapshot(delivery: &Delivery) -> Option<Snapshot> {
         payment_status: text(order.get("financial_status")),
         cancelled_at: time(order.get("cancelled_at")),
         cancel_reason: text(order.get("cancel_reason")),
-        lines: lines.iter().enumerate().map(|(index, line)| read_line(index, line)).collect(),
+        lines: lines.iter().enumerate().map(|(index, line)| read_line(index, line, &gone)).collect(),
+        refunds,
     })
 }
 
-fn read_line(index: usize, line: &Value) -> Line {
+fn read_line(index: usize, line: &Value, gone: &Gone) -> Line {
+    let quantity = quantity(line, gone);
+    let (_, lost) = gone_of(line, gone);
     Line {
         line_id: text(line.get("id")).unwrap_or_else(|| format!("n:{index}")),
         sku: text(line.get("sku")),
         title: text(line.get("title")),
         variant_title: text(line.get("variant_title")),
-        quantity: quantity(line),
+        quantity,
+        consumed: lost.min(ordered(line) - quantity).max(0),
         price: presented(line, "price"),
         gift_card: gift_card(line),
     }
 }
 
 /// What the kitchen makes: the first line that is still wanted, else the first that ever was.
-fn primary<'a>(lines: &[&'a Value]) -> Option<&'a Value> {
+fn primary<'a>(lines: &[&'a Value], gone: &Gone) -> Option<&'a Value> {
     let mut products = lines.iter().copied().filter(|line| !gift_card(line));
-    products.clone().find(|line| quantity(line) > 0).or_else(|| products.find(|line| ordered(line) > 0))
+    products.clone().find(|line| quantity(line, gone) > 0).or_else(|| products.find(|line| ordered(line) > 0))
 }
 
 fn gift_card(line: &Value) -> bool {
     line.get("gift_card").and_then(Value::as_bool).unwrap_or(false)
 }
 
-fn quantity(line: &Value) -> i64 {
-    line.get("current_quantity").and_then(Value::as_i64).unwrap_or_else(|| ordered(line))
+/// What is wanted now: Shopify says it, or leaves it to be counted.
+fn quantity(line: &Value, gone: &Gone) -> i64 {
+    let (refunded, _) = gone_of(line, gone);
+    let current = line.get("current_quantity").and_then(Value::as_i64);
+    current.unwrap_or_else(|| (ordered(line) - refunded).max(0))
+}
+
+fn gone_of(line: &Value, gone: &Gone) -> (i64, i64) {
+    text(line.get("id")).and_then(|id| gone.get(&id).copied()).unwrap_or_default()
 }
 
 fn ordered(line: &Value) -> i64 {
@@ -79,7 +92,7 @@ fn ordered(line: &Value) -> i64 {
 }
 
 /// Text that is there: neither null nor blank, with single spaces. Numbers read as they are written.
-fn text(value: Option<&Value>) -> Option<String> {
+pub(crate) fn text(value: Option<&Value>) -> Option<String> {
     let found = match value? {
         Value::String(found) => found.split_whitespace().collect::<Vec<_>>().join(" "),
         Value::Number(number) => number.to_string(),
@@ -88,7 +101,7 @@ fn text(value: Option<&Value>) -> Option<String> {
     (!found.is_empty()).then_some(found)
 }
 
-fn time(value: Option<&Value>) -> Option<i64> {
+pub(crate) fn time(value: Option<&Value>) -> Option<i64> {
     Some(DateTime::parse_from_rfc3339(value?.as_str()?).ok()?.timestamp_micros())
 }
 

@@ -3,6 +3,8 @@
 //! Plain data. Money is in thousandths of the unit of its currency, time in microseconds since 1970: both compare
 //! exactly, whatever they looked like.
 
+use std::collections::BTreeSet;
+
 /// The state of an order that one delivery carries. Absent values are `None`, never empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Snapshot {
@@ -38,6 +40,8 @@ pub struct Snapshot {
     pub cancelled_at: Option<i64>,
     /// Why.
     pub cancel_reason: Option<String>,
+    /// The refunds that the lines know of; `None` when the body has no list of them.
+    pub refunds: Option<BTreeSet<String>>,
     /// The lines, in their order.
     pub lines: Vec<Line>,
 }
@@ -55,6 +59,8 @@ pub struct Line {
     pub variant_title: Option<String>,
     /// What is wanted now: after edits, removals and refunds.
     pub quantity: i64,
+    /// Pieces that were refunded and not put back.
+    pub consumed: i64,
     /// Price of a piece, in thousandths.
     pub price: Option<i64>,
     /// A gift card is never held.

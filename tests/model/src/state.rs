@@ -1,11 +1,13 @@
 //! The final state of one order as a function of the set of its deliveries.
 //!
-//! The newest snapshot has the greatest (`updated_at`, topic rank, content hash). It alone says what the lines are;
+//! The newest snapshot has the greatest (`updated_at`, topic rank, content hash). It alone says what the lines are, less
+//! the refunds that it does not know of;
 //! of every other field the newest that says anything counts, which mends what a snapshot leaves out and keeps a
 //! cancellation; an order without its create is a placeholder.
 
 use crate::delivery::{Delivery, rank};
 use crate::reading::snapshot;
+use crate::refund::subtract;
 use crate::snapshot::{Line, Snapshot};
 use std::collections::BTreeSet;
 
@@ -44,14 +46,21 @@ impl OrderState {
         let held = line.sku.as_ref().is_some_and(|sku| tracked.contains(sku));
         if held && !line.gift_card && self.fields.cancelled_at.is_none() { line.quantity } else { 0 }
     }
+
+    /// What a line keeps of stock besides: what was refunded and not put back, even of a cancelled order.
+    #[must_use]
+    pub fn lost(&self, line: &Line, tracked: &BTreeSet<String>) -> i64 {
+        let held = line.sku.as_ref().is_some_and(|sku| tracked.contains(sku));
+        if held && !line.gift_card { line.consumed } else { 0 }
+    }
 }
 
 /// The state that the deliveries make, in whatever order they are given. `None` without any snapshot.
 #[must_use]
 pub fn order_state(shop: &Shop, deliveries: &[Delivery]) -> Option<OrderState> {
-    let mut seen: Vec<_> = deliveries
+    let own: Vec<&Delivery> = deliveries.iter().filter(|delivery| delivery.shop == shop.domain).collect();
+    let mut seen: Vec<_> = own
         .iter()
-        .filter(|delivery| delivery.shop == shop.domain)
         .filter_map(|delivery| {
             let read = snapshot(delivery)?;
             Some(((read.updated_at, rank(&delivery.topic)?, delivery.content_hash()), read))
@@ -61,7 +70,7 @@ pub fn order_state(shop: &Shop, deliveries: &[Delivery]) -> Option<OrderState> {
     let ((_, _, winner), newest) = seen.first()?;
 
     let snapshots: Vec<&Snapshot> = seen.iter().map(|(_, read)| read).collect();
-    let fields = Snapshot {
+    let mut fields = Snapshot {
         number: first(&snapshots, |read| &read.number),
         customer_name: first(&snapshots, |read| &read.customer_name),
         product_title: first(&snapshots, |read| &read.product_title),
@@ -77,6 +86,7 @@ pub fn order_state(shop: &Shop, deliveries: &[Delivery]) -> Option<OrderState> {
         cancel_reason: first(&snapshots, |read| &read.cancel_reason),
         ..newest.clone()
     };
+    subtract(&mut fields, &own);
     let missing = [
         ("customer", fields.customer_name.is_none()),
         ("product", fields.product_title.is_none()),

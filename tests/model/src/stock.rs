@@ -28,6 +28,8 @@ pub struct LineStock {
     pub sku: String,
     /// What it asks for by the model.
     pub wanted: i64,
+    /// What it keeps besides, by the model: refunded, and not put back.
+    pub lost: i64,
     /// What is held for it.
     pub held: i64,
     /// What it waits for.
@@ -43,13 +45,19 @@ pub fn complaints(stocks: &[Stock], lines: &[LineStock], ample: bool) -> Vec<Str
     let mut all = Vec::new();
     for line in lines {
         *held.entry(&line.sku).or_default() += line.held;
-        let LineStock { name, sku, wanted, held, short } = line;
-        if *held < 0 || held > wanted {
-            all.push(format!("{name}: holds {held} of {sku}, wants {wanted}"));
-        } else if held + short != *wanted {
-            all.push(format!("{name}: holds {held} and waits for {short} of {sku}, wants {wanted}"));
-        } else if ample && held != wanted {
-            all.push(format!("{name}: holds {held} of {sku}, wants {wanted}, and there is enough"));
+        let LineStock { name, sku, wanted, lost, held, short } = line;
+        // Pieces are lost only as far as they were ever held.
+        let beside = held + short - wanted;
+        if *held < 0 || *held > wanted + lost {
+            all.push(format!("{name}: holds {held} of {sku}, wants {wanted} and lost {lost}"));
+        } else if beside < 0 || beside > *lost {
+            all.push(format!(
+                "{name}: holds {held} and waits for {short} of {sku}, wants {wanted} and lost {lost}"
+            ));
+        } else if ample && *held != wanted + lost {
+            all.push(format!(
+                "{name}: holds {held} of {sku}, wants {wanted} and lost {lost}, and there is enough"
+            ));
         } else if let Some(left) = left.get(sku.as_str()).filter(|left| *short > 0 && *left >= short) {
             all.push(format!("{name}: waits for {short} of {sku} though {left} are left"));
         }
@@ -78,13 +86,24 @@ mod tests {
     }
 
     fn line(wanted: i64, held: i64, short: i64) -> LineStock {
-        LineStock { name: "o/1".into(), sku: "A".into(), wanted, held, short }
+        LineStock { name: "o/1".into(), sku: "A".into(), wanted, lost: 0, held, short }
     }
 
     #[test]
     fn nothing_to_complain_about() {
         assert!(complaints(&[stock(4, -6)], &[line(4, 4, 0), line(2, 2, 0)], true).is_empty());
         assert!(complaints(&[stock(2, -8)], &[line(8, 8, 0), line(3, 0, 3)], false).is_empty());
+    }
+
+    #[test]
+    fn what_is_lost_stays_held_as_far_as_it_ever_was() {
+        let lost = |lost, held, short| LineStock { lost, ..line(4, held, short) };
+        assert!(complaints(&[stock(4, -6)], &[lost(2, 6, 0)], true).is_empty());
+        assert!(complaints(&[stock(3, -7)], &[lost(2, 5, 0), line(2, 2, 0)], false).is_empty());
+        assert!(complaints(&[stock(3, -7)], &[lost(2, 2, 4), line(5, 5, 0)], false).is_empty());
+        assert!(!complaints(&[stock(5, -5)], &[lost(2, 5, 0)], true).is_empty());
+        assert!(!complaints(&[stock(3, -7)], &[lost(2, 7, 0)], false).is_empty());
+        assert!(!complaints(&[stock(3, -7)], &[lost(2, 2, 1), line(5, 5, 0)], false).is_empty());
     }
 
     #[test]

@@ -47,6 +47,7 @@ pub struct Story {
     order: Map<String, Value>,
     clock: i64,
     added: i64,
+    refunds: i64,
     told: Vec<Delivery>,
 }
 
@@ -65,7 +66,7 @@ impl Story {
         ] {
             order.insert(name.into(), value);
         }
-        Self { identity: identity.clone(), order, clock: BEGINNING, added: 0, told: Vec::new() }
+        Self { identity: identity.clone(), order, clock: BEGINNING, added: 0, refunds: 0, told: Vec::new() }
     }
 
     /// Shopify sends the order as it is now.
@@ -77,11 +78,15 @@ impl Story {
 
     /// As [`tell`](Self::tell), but `updated_at` stays what it was, even absent.
     pub fn tell_undated(&mut self, topic: &str) {
+        self.push(topic, Value::Object(self.order.clone()).to_string());
+    }
+
+    fn push(&mut self, topic: &str, body: String) {
         self.told.push(Delivery {
             shop: self.identity.shop.domain.clone(),
             topic: topic.into(),
             webhook_id: format!("{}-{}", self.identity.id, self.told.len()),
-            body: Value::Object(self.order.clone()).to_string(),
+            body,
         });
     }
 
@@ -118,6 +123,13 @@ impl Story {
         }
     }
 
+    fn take_from_line(&mut self, index: usize, name: &str) {
+        if let Some(line) = self.lines().and_then(|lines| lines.get_mut(index)).and_then(Value::as_object_mut)
+        {
+            line.remove(name);
+        }
+    }
+
     /// The line was ordered and still is wanted in this quantity.
     pub fn order_line(&mut self, index: usize, sku: &str, quantity: u32) {
         self.set_line(index, "sku", json!(sku));
@@ -128,6 +140,48 @@ impl Story {
     /// An edit or a refund: the line is wanted in another quantity than was ordered.
     pub fn want(&mut self, index: usize, quantity: u32) {
         self.set_line(index, "current_quantity", json!(quantity));
+    }
+
+    /// Pieces of a line are refunded, as many as are left of them; whether they go back on the shelf is for the kind to
+    /// say. A line without an id has nothing to refund.
+    pub fn refund(&mut self, index: usize, pieces: i64, kind: &str) {
+        let Some(line) = self.lines().and_then(|lines| lines.get(index)).cloned() else { return };
+        let count = |name: &str| line.get(name).and_then(Value::as_i64);
+        let left = count("current_quantity").or_else(|| count("quantity")).unwrap_or(0);
+        let (Some(id), pieces) = (line.get("id"), pieces.min(left)) else { return };
+        if pieces > 0 {
+            self.refunds += 1;
+            let refund = json!({
+                "id": self.identity.id % 1_000_000_007 * 1000 + self.refunds, "order_id": self.identity.id,
+                "created_at": self.written(self.told.len()), "note": null,
+                "refund_line_items": [{"line_item_id": id, "quantity": pieces, "restock_type": kind}],
+            });
+            self.set_line(index, "current_quantity", json!(left - pieces));
+            let list = self.order.entry("refunds").or_insert_with(|| json!([]));
+            list.as_array_mut().into_iter().for_each(|list| list.push(refund.clone()));
+        }
+    }
+
+    /// Shopify tells the latest refund by itself; false when there is none.
+    pub fn tell_refund(&mut self) -> bool {
+        let latest = self.order.get("refunds").and_then(Value::as_array).and_then(|list| list.last());
+        let Some(body) = latest.filter(|refund| refund.get("order_id") == Some(&json!(self.identity.id)))
+        else {
+            return false;
+        };
+        let body = body.to_string();
+        self.push("refunds/create", body);
+        true
+    }
+
+    /// The body is as old versions of Shopify's API wrote it: what is left of a line has to be counted.
+    pub fn tell_in_old_form(&mut self, topic: &str) {
+        let lines: Vec<Value> = self.lines().cloned().unwrap_or_default();
+        for index in 0..lines.len() {
+            self.take_from_line(index, "current_quantity");
+        }
+        self.tell(topic);
+        self.set("line_items", Value::Array(lines));
     }
 
     /// An edit adds a line.

@@ -1,5 +1,7 @@
 //! Sets of five deliveries, each with one thing in it that goes wrong elsewhere.
 
+mod refunds;
+
 use ordak_e2e::{Failure, Outcome};
 use ordak_model::{Delivery, Identity, Story, bases};
 use serde_json::{Value, json};
@@ -20,7 +22,7 @@ pub struct Set {
 /// Every set.
 pub fn all() -> Vec<Set> {
     let set = |name, tell| Set { name, length: 5, tell };
-    vec![
+    let mut all = vec![
         set("paid, edited, cancelled", paid_edited_cancelled),
         set("all at the same instant", all_at_the_same_instant),
         set("never created", never_created),
@@ -32,7 +34,9 @@ pub fn all() -> Vec<Set> {
         set("lines change places", lines_change_places),
         set("edits and refunds beside snapshots", references),
         set("topics that are not signed", forged_topics),
-    ]
+    ];
+    all.extend(refunds::all());
+    all
 }
 
 fn begin(name: &str, identity: &Identity, skus: &Skus) -> Outcome<Story> {
