@@ -43,7 +43,8 @@ pub async fn run(checkout: &Checkout, name: Option<&str>) -> Result<ExitCode> {
     Ok(if status.is_success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Reads the lines `"<expression>", # <name>: <about>` of the array `crons`.
+/// Reads the lines `"<expression>", # <name>: <about>` of the array `crons`. Without a colon the comment's first word
+/// is the name.
 pub fn parse(config: &str) -> Vec<Schedule> {
     let lines = config.lines().skip_while(|line| !line.trim_start().starts_with("crons"));
     let inside = lines.skip(1).take_while(|line| !line.trim_start().starts_with(']'));
@@ -55,7 +56,7 @@ fn schedule(line: &str) -> Option<Schedule> {
     let (expression, rest) = rest.split_once('"')?;
     let (_, comment) = rest.split_once('#')?;
     let comment = comment.trim();
-    let (name, about) = comment.split_once(':').unwrap_or((comment, ""));
+    let (name, about) = comment.split_once(':').unwrap_or((comment, comment));
     let name = name.split_whitespace().next()?.to_owned();
     Some(Schedule { name, about: about.trim().to_owned(), expression: expression.to_owned() })
 }
@@ -66,7 +67,7 @@ mod tests {
 
     #[test]
     fn names_come_from_the_comments() {
-        let text = "[triggers]\ncrons = [\n    \"* * * * *\", # drain: sends what waits\n    \"0 * * * *\", # sweep\n]\n[x]\na = \"b\" # c: d\n";
+        let text = "[triggers]\ncrons = [\n    \"* * * * *\", # drain: sends what waits\n    \"0 * * * *\", # sweep the floor\n]\n[x]\na = \"b\" # c: d\n";
         let schedules = parse(text);
         assert_eq!(schedules.len(), 2);
         let drain = Schedule {
@@ -75,7 +76,7 @@ mod tests {
             expression: "* * * * *".into(),
         };
         assert_eq!(schedules[0], drain);
-        assert_eq!(schedules[1].name, "sweep");
+        assert_eq!((schedules[1].name.as_str(), schedules[1].about.as_str()), ("sweep", "sweep the floor"));
     }
 
     #[test]
