@@ -65,13 +65,19 @@ pub fn tail_of_file(path: &Path) -> String {
 /// error carries the end of the output and `remedy`.
 pub async fn run(what: &str, command: Command, log: &Path, remedy: &str) -> Result<()> {
     let step = step(what);
-    run_unannounced(what, command, log, remedy).await?;
+    run_unannounced(what, command, log, remedy, true).await?;
     step.done();
     Ok(())
 }
 
-/// The same without the announcement, for commands that run side by side.
-pub async fn run_unannounced(what: &str, mut command: Command, log: &Path, remedy: &str) -> Result<()> {
+/// The same without the announcement, for commands that run side by side: one of them may show that they live.
+pub async fn run_unannounced(
+    what: &str,
+    mut command: Command,
+    log: &Path,
+    remedy: &str,
+    shows_life: bool,
+) -> Result<()> {
     if let Some(folder) = log.parent() {
         std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     }
@@ -94,11 +100,13 @@ pub async fn run_unannounced(what: &str, mut command: Command, log: &Path, remed
                 }
                 None => break,
             },
-            _ = tick.tick() => progress.show(),
+            _ = tick.tick(), if shows_life => progress.show(),
         }
     }
     let status = child.wait().await.with_context(|| format!("{what}: cannot wait for {program}"))?;
-    progress.clear();
+    if shows_life {
+        progress.clear();
+    }
     if !status.success() {
         bail!(
             "{what} failed ({status}).\n{}\n  The whole output: {}\n  {remedy}",

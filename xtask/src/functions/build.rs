@@ -28,7 +28,10 @@ pub async fn all(checkout: &Checkout, tools: &Tools, functions: &[Function]) -> 
     // Shrinking a module keeps one core busy for some seconds.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     for some in functions.chunks(cores) {
-        try_join_all(some.iter().map(|function| bundle(checkout, tools, function))).await?;
+        try_join_all(
+            some.iter().enumerate().map(|(place, function)| bundle(checkout, tools, function, place == 0)),
+        )
+        .await?;
     }
     step.done();
     for function in functions {
@@ -66,7 +69,7 @@ async fn compile(checkout: &Checkout, functions: &[Function]) -> Result<()> {
     say::run("compiling the functions to WASM", cargo, &checkout.local("logs/functions.log"), remedy).await
 }
 
-async fn bundle(checkout: &Checkout, tools: &Tools, function: &Function) -> Result<()> {
+async fn bundle(checkout: &Checkout, tools: &Tools, function: &Function, shows_life: bool) -> Result<()> {
     let mut build = Command::new(&tools.worker_build);
     build
         .arg("--release")
@@ -77,7 +80,7 @@ async fn bundle(checkout: &Checkout, tools: &Tools, function: &Function) -> Resu
         .current_dir(checkout.root());
     let log = checkout.local(format!("logs/bundle-{}.log", function.name));
     let what = format!("bundling {}", function.name);
-    say::run_unannounced(&what, build, &log, "Correct what the output names.").await
+    say::run_unannounced(&what, build, &log, "Correct what the output names.", shows_life).await
 }
 
 /// The name of the package in a folder.
