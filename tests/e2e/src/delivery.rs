@@ -95,6 +95,19 @@ impl Delivery {
         self
     }
 
+    /// Sends it as Shopify does: once more after each 503, which is what a database that is slow just now leads to, up to
+    /// eight times.
+    pub async fn send_until_taken(&self, stack: &Stack) -> Outcome<Answer> {
+        let mut answer = self.send(stack).await?;
+        for _ in 0..8 {
+            if answer.status != 503 {
+                break;
+            }
+            answer = self.send(stack).await?;
+        }
+        Ok(answer)
+    }
+
     /// Sends it.
     pub async fn send(&self, stack: &Stack) -> Outcome<Answer> {
         let mut request = stack

@@ -18,7 +18,7 @@ async fn kept(stack: &Stack, what: &str, body: Vec<u8>) -> Outcome {
 }
 
 async fn kept_as(stack: &Stack, what: &str, delivery: Delivery) -> Outcome {
-    let answer = delivery.send(stack).await?;
+    let answer = delivery.send_until_taken(stack).await?;
     assert_eq!((answer.status, answer.at("/ok")), (200, &Value::Bool(true)), "{what}: {}", answer.text);
     let like = format!("%{}%", delivery.webhook_id);
     let query = "select processed_at is not null as applied, null as body, null as encoding
@@ -35,7 +35,7 @@ async fn kept_as(stack: &Stack, what: &str, delivery: Delivery) -> Outcome {
         Some(_) => letter.as_bytes() == delivery.body,
     };
     assert!(whole, "{what}: kept as {:.300}", row.to_string());
-    let again = delivery.send(stack).await?;
+    let again = delivery.send_until_taken(stack).await?;
     assert_eq!(again.status, 200, "{what}, again: {}", again.text);
     Ok(())
 }
