@@ -48,6 +48,11 @@ impl Db {
         Ok(self.0.execute(statement, parameters).await?)
     }
 
+    /// The one text that a statement which writes gives back.
+    pub async fn written(&self, statement: &str, parameters: &[&(dyn ToSql + Sync)]) -> Outcome<String> {
+        Ok(self.0.query_one(statement, parameters).await?.try_get(0)?)
+    }
+
     /// Makes everything of a store that waits for its next try due now, in place of waiting for it.
     pub async fn hurry(&self, store: &str) -> Outcome<u64> {
         let statement =

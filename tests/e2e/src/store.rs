@@ -39,9 +39,13 @@ pub const ROTATION: Store = Store { key: "testten" };
 pub const REDIRECTED: Store = Store { key: "testeleven" };
 /// Pushes of the same SKU meet on their way to Shopify.
 pub const CROWDED: Store = Store { key: "testtwelve" };
+/// Orders pool into batches.
+pub const POOLED: Store = Store { key: "testthirteen" };
 
-const OWN: [Store; 12] =
-    [STOCK, BATCH, SHORT, BROKEN, BUSY, REVOKED, COMPLIANCE, CLOCK, LOSSY, ROTATION, REDIRECTED, CROWDED];
+const OWN: [Store; 13] = [
+    STOCK, BATCH, SHORT, BROKEN, BUSY, REVOKED, COMPLIANCE, CLOCK, LOSSY, ROTATION, REDIRECTED, CROWDED,
+    POOLED,
+];
 
 /// Shopify's id of the place where everything is.
 pub const LOCATION: &str = "gid://shopify/Location/77";
