@@ -20,6 +20,7 @@ mod say;
 mod schema;
 mod settings;
 mod setup;
+mod signing_keys;
 mod stack;
 mod suites;
 mod supervisor;

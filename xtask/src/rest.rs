@@ -1,18 +1,20 @@
 //! The REST interface of a Supabase project, in-process: a PostgREST-compatible server below `/rest/v1`, behind what the
-//! hosted API gateway does with the `apikey` header. Holds no rule of the product.
+//! hosted API gateway does with the `apikey` header, and beside it the keys that the project publishes. Holds no rule of
+//! the product.
 
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::{Context, Result};
-use axum::Router;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{AUTHORIZATION, CONTENT_TYPE};
 use axum::http::{HeaderValue, Method, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::Response;
+use axum::routing::get;
+use axum::{Json, Router};
 use postrust_core::AppConfig;
 use postrust_server::Host;
 use tracing_subscriber::EnvFilter;
@@ -20,13 +22,17 @@ use tracing_subscriber::EnvFilter;
 use crate::database::{self, Role};
 use crate::keys::{self, LOCAL_JWT_SECRET};
 use crate::layout::Layout;
+use crate::signing_keys;
 
+/// Where a project publishes the keys that its tokens are signed with. Needs no API key.
+const PUBLISHED_KEYS: &str = "/auth/v1/.well-known/jwks.json";
 /// Connections to the database; the server allows 200 in all.
 const POOL: &str = "40";
 
 /// Connects to the migrated database and builds the service.
 pub async fn service(layout: &Layout) -> Result<Router> {
     let database = database::url(layout, Role::Authenticator);
+    let verifying = signing_keys::verifying(LOCAL_JWT_SECRET)?.to_string();
     let config = AppConfig::try_from_vars([
         ("PGRST_DB_URI", database.as_str()),
         ("PGRST_DB_SCHEMAS", "public"),
@@ -36,7 +42,7 @@ pub async fn service(layout: &Layout) -> Result<Router> {
         ("PGRST_DB_POOL_TIMEOUT", "4"),
         ("PGRST_DB_MAX_ROWS", "1000"),
         ("PGRST_DB_CHANNEL_ENABLED", "true"),
-        ("PGRST_JWT_SECRET", LOCAL_JWT_SECRET),
+        ("PGRST_JWT_SECRET", verifying.as_str()),
         ("PGRST_COMPAT_MODE", "true"),
         ("PGRST_SERVER_CORS_ORIGINS", "*"),
     ])
@@ -48,7 +54,13 @@ pub async fn service(layout: &Layout) -> Result<Router> {
     ]);
     Ok(Router::new()
         .nest_service("/rest/v1", app.router)
-        .layer(middleware::from_fn_with_state(keys, api_gateway)))
+        .layer(middleware::from_fn_with_state(keys, api_gateway))
+        .merge(published_keys()?))
+}
+
+fn published_keys() -> Result<Router> {
+    let keys = signing_keys::published()?;
+    Ok(Router::new().route(PUBLISHED_KEYS, get(async move || Json(keys.clone()))))
 }
 
 /// A project's two API keys.
@@ -101,8 +113,6 @@ pub fn log_to_file(layout: &Layout) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use axum::routing::get;
-
     use super::*;
 
     async fn echo(request: Request) -> String {
@@ -110,14 +120,18 @@ mod tests {
         bearer.unwrap_or("nobody").to_owned()
     }
 
+    async fn listen(app: Router) -> String {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        url
+    }
+
     async fn ask(headers: &[(&'static str, &str)]) -> (u16, String) {
         let keys = Arc::new(["anon".to_owned(), "key".to_owned()]);
         let app =
             Router::new().route("/", get(echo)).layer(middleware::from_fn_with_state(keys, api_gateway));
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}/", listener.local_addr().unwrap());
-        tokio::spawn(async move { axum::serve(listener, app).await });
-        let mut request = reqwest::Client::new().get(url);
+        let mut request = reqwest::Client::new().get(format!("{}/", listen(app).await));
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -136,5 +150,12 @@ mod tests {
     async fn the_key_acts_for_a_request_without_a_token_and_not_for_one_with() {
         assert_eq!(ask(&[("apikey", "key")]).await, (200, "Bearer key".to_owned()));
         assert_eq!(ask(&[("apikey", "key"), ("authorization", "Bearer user")]).await.1, "Bearer user");
+    }
+
+    #[tokio::test]
+    async fn the_published_keys_need_no_key() {
+        let url = format!("{}{PUBLISHED_KEYS}", listen(published_keys().unwrap()).await);
+        let keys: serde_json::Value = reqwest::get(url).await.unwrap().json().await.unwrap();
+        assert_eq!(keys["keys"][0]["alg"], "ES256");
     }
 }

@@ -16,6 +16,7 @@ pub mod envelope;
 pub mod field;
 pub mod health;
 pub mod inventory_push;
+pub mod jwks;
 pub mod normalize;
 pub mod refund;
 pub mod retry_after;

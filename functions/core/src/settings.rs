@@ -7,7 +7,10 @@ use crate::envelope::Fault;
 use crate::secret::Secret;
 use crate::secret_key::SecretKey;
 use crate::signature::SigningSecrets;
-use crate::token::{Algorithm, TokenKey, TokenRules};
+
+mod user_tokens;
+
+pub use user_tokens::TokenSettings;
 
 /// Where a setting comes from.
 pub type Getter<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -18,8 +21,6 @@ pub const WEBHOOK_SECRET: &str = "SHOPIFY_WEBHOOK_SECRET";
 pub const ADMIN_TOKEN: &str = "SHOPIFY_ADMIN_TOKEN";
 /// Version of the Admin API that Ordak speaks.
 pub const ADMIN_API_VERSION: &str = "2026-10";
-/// Shortest HS256 secret that is accepted: as many bytes as the hash has.
-const SHORTEST_JWT_SECRET: usize = 32;
 
 /// Reads settings and gathers what is wrong with them.
 pub struct Reader<'a> {
@@ -133,14 +134,12 @@ pub struct StageSettings {
     pub supabase_url: String,
     /// The public key that goes with user tokens.
     pub anon_key: SecretKey,
-    /// What a user token must say.
-    pub token_rules: TokenRules,
-    /// The key that verifies user tokens.
-    pub token_key: TokenKey,
+    /// How user tokens are checked.
+    pub tokens: TokenSettings,
 }
 
 impl StageSettings {
-    /// Reads `SUPABASE_URL`, `SUPABASE_ANON_KEY`, `SUPABASE_JWT_ALGORITHM` (default HS256) and `SUPABASE_JWT_SECRET`.
+    /// Reads `SUPABASE_URL`, `SUPABASE_ANON_KEY` and what [`TokenSettings`] reads.
     ///
     /// # Errors
     /// A [`Fault`] that names every problem.
@@ -148,19 +147,8 @@ impl StageSettings {
         let mut reader = Reader::new(get);
         let supabase_url = reader.url("SUPABASE_URL");
         let anon_key = SecretKey::new(reader.required("SUPABASE_ANON_KEY"));
-        let algorithm = reader.optional("SUPABASE_JWT_ALGORITHM").unwrap_or_else(|| "HS256".into());
-        if Algorithm::parse(&algorithm) != Some(Algorithm::Hs256) {
-            reader.problem("SUPABASE_JWT_ALGORITHM", "must be HS256");
-        }
-        let secret = reader.required("SUPABASE_JWT_SECRET");
-        if !secret.is_empty() && secret.len() < SHORTEST_JWT_SECRET {
-            reader.problem("SUPABASE_JWT_SECRET", "is shorter than 32 characters");
-        }
-        let token_rules = TokenRules::for_users_of(&supabase_url, Algorithm::Hs256);
-        match TokenKey::new(&secret) {
-            Some(token_key) => reader.finish(Self { supabase_url, anon_key, token_rules, token_key }),
-            None => Err(reader.finish(()).err().unwrap_or_else(|| Fault::internal("no token key"))),
-        }
+        let tokens = TokenSettings::read(&mut reader, &supabase_url);
+        reader.finish(Self { supabase_url, anon_key, tokens })
     }
 }
 

@@ -1,8 +1,9 @@
 //! User tokens: JWTs checked against configured rules.
 //!
-//! The algorithm comes from configuration and the token must agree with it; a token never chooses. *Now* is a
-//! parameter. PostgREST verifies every token again, but accepts tokens without an audience: audience, issuer and role
-//! are therefore checked here, where the token enters. Knows no HTTP and no key server.
+//! Which algorithms are possible comes from configuration and the key must be of the algorithm's own kind: a token
+//! never chooses. *Now* is a parameter. PostgREST verifies every token again, but accepts tokens without an audience:
+//! audience, issuer and role are therefore checked here, where the token enters. What needs no key is checked before
+//! one is looked for. Knows no HTTP and no key server.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use hmac::{Hmac, Mac};
@@ -49,8 +50,8 @@ impl Algorithm {
 /// What a token must say.
 #[derive(Clone, Debug)]
 pub struct TokenRules {
-    /// The only algorithm that is accepted.
-    pub algorithm: Algorithm,
+    /// The only algorithms that are accepted.
+    pub algorithms: Vec<Algorithm>,
     /// `iss`, exactly.
     pub issuer: String,
     /// `aud`, exactly, or one of a list.
@@ -62,9 +63,9 @@ pub struct TokenRules {
 impl TokenRules {
     /// The rules for user tokens of a Supabase project.
     #[must_use]
-    pub fn for_users_of(supabase_url: &str, algorithm: Algorithm) -> Self {
+    pub fn for_users_of(supabase_url: &str, algorithms: Vec<Algorithm>) -> Self {
         Self {
-            algorithm,
+            algorithms,
             issuer: format!("{}/auth/v1", supabase_url.trim_end_matches('/')),
             audience: "authenticated".into(),
             role: "authenticated".into(),
@@ -86,10 +87,13 @@ impl TokenKey {
         Hmac::new_from_slice(secret.as_bytes()).ok().map(Self)
     }
 
-    fn made(&self, signed: &[u8], signature: &[u8]) -> bool {
+    /// Whether this key made the token's signature. Never for a token of another algorithm. Constant time.
+    #[must_use]
+    pub fn made(&self, token: &UnverifiedToken<'_>) -> bool {
         let mut mac = self.0.clone();
-        mac.update(signed);
-        bool::from(mac.finalize().into_bytes().ct_eq(signature))
+        mac.update(token.signed.as_bytes());
+        let same = bool::from(mac.finalize().into_bytes().ct_eq(&token.signature));
+        same && token.algorithm == Algorithm::Hs256
     }
 }
 
@@ -125,16 +129,18 @@ pub enum TokenError {
     Claims,
 }
 
-/// A token taken apart, its signature not yet verified: for algorithms whose verification happens elsewhere.
+/// A token taken apart: what it says is acceptable, and its signature is not yet verified.
 #[derive(Clone, Debug)]
 pub struct UnverifiedToken<'a> {
+    /// How it is signed: one of the configured algorithms.
+    pub algorithm: Algorithm,
     /// What is signed.
     pub signed: &'a str,
     /// The signature.
     pub signature: Vec<u8>,
     /// Which key, when the token says so.
     pub key_id: Option<String>,
-    payload: Vec<u8>,
+    claims: Claims,
 }
 
 #[derive(Deserialize)]
@@ -175,19 +181,20 @@ pub fn bearer(authorization: &str) -> Option<&str> {
 /// # Errors
 /// The first reason for which the token is refused.
 pub fn verify(token: &str, key: &TokenKey, rules: &TokenRules, now: i64) -> Result<Claims, TokenError> {
-    if rules.algorithm != Algorithm::Hs256 {
-        return Err(TokenError::Algorithm);
-    }
-    let unverified = take_apart(token, rules.algorithm)?;
-    let genuine = key.made(unverified.signed.as_bytes(), &unverified.signature);
-    unverified.accept(genuine, rules, now)
+    let unverified = take_apart(token, rules, now)?;
+    let genuine = key.made(&unverified);
+    unverified.accept(genuine)
 }
 
-/// Takes a token apart and insists on the configured algorithm.
+/// Takes a token apart and checks everything about it that needs no key; `now` is in seconds since 1970.
 ///
 /// # Errors
-/// When it is no JWT or names another algorithm.
-pub fn take_apart(token: &str, algorithm: Algorithm) -> Result<UnverifiedToken<'_>, TokenError> {
+/// The first reason for which the token is refused whoever signed it.
+pub fn take_apart<'a>(
+    token: &'a str,
+    rules: &TokenRules,
+    now: i64,
+) -> Result<UnverifiedToken<'a>, TokenError> {
     if token.is_empty() || token.len() > LONGEST {
         return Err(TokenError::Missing);
     }
@@ -195,44 +202,41 @@ pub fn take_apart(token: &str, algorithm: Algorithm) -> Result<UnverifiedToken<'
     let (header, payload) = signed.split_once('.').ok_or(TokenError::Malformed)?;
     let decode = |part: &str| URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Malformed);
     let header: TokenHeader = serde_json::from_slice(&decode(header)?).map_err(|_| TokenError::Malformed)?;
-    if header.alg != algorithm.as_str() {
-        return Err(TokenError::Algorithm);
-    }
+    let algorithm = rules.algorithms.iter().copied().find(|known| known.as_str() == header.alg);
+    let algorithm = algorithm.ok_or(TokenError::Algorithm)?;
     if header.crit.is_some() {
         return Err(TokenError::Malformed);
     }
-    let (payload, signature) = (decode(payload)?, decode(signature)?);
-    Ok(UnverifiedToken { signed, signature, key_id: header.kid, payload })
+    let payload: Payload = serde_json::from_slice(&decode(payload)?).map_err(|_| TokenError::Malformed)?;
+    let claims = payload.judge(rules, now)?;
+    Ok(UnverifiedToken { algorithm, signed, signature: decode(signature)?, key_id: header.kid, claims })
 }
 
 impl UnverifiedToken<'_> {
-    /// Checks what the token says once its signature has been judged; `now` is in seconds since 1970.
+    /// Who is calling, once the signature has been judged.
     ///
     /// # Errors
-    /// The first reason for which the token is refused.
-    pub fn accept(
-        self,
-        signature_is_genuine: bool,
-        rules: &TokenRules,
-        now: i64,
-    ) -> Result<Claims, TokenError> {
-        if !signature_is_genuine {
-            return Err(TokenError::Signature);
-        }
-        let payload: Payload = serde_json::from_slice(&self.payload).map_err(|_| TokenError::Malformed)?;
-        if payload.exp.is_none_or(|exp| exp <= now)
-            || payload.nbf.is_some_and(|nbf| nbf > now.saturating_add(CLOCK_SKEW_S))
+    /// When it is not genuine.
+    pub fn accept(self, signature_is_genuine: bool) -> Result<Claims, TokenError> {
+        if signature_is_genuine { Ok(self.claims) } else { Err(TokenError::Signature) }
+    }
+}
+
+impl Payload {
+    fn judge(self, rules: &TokenRules, now: i64) -> Result<Claims, TokenError> {
+        if self.exp.is_none_or(|exp| exp <= now)
+            || self.nbf.is_some_and(|nbf| nbf > now.saturating_add(CLOCK_SKEW_S))
         {
             return Err(TokenError::Time);
         }
-        let for_us = match &payload.aud {
+        let for_us = match &self.aud {
             Value::String(audience) => *audience == rules.audience,
             Value::Array(audiences) => audiences.iter().any(|audience| *audience == *rules.audience),
             _ => false,
         };
-        let sub = payload.sub.filter(|sub| crate::action::is_uuid(sub)).ok_or(TokenError::Claims)?;
-        let role = payload.role.filter(|role| *role == rules.role).ok_or(TokenError::Claims)?;
-        if !for_us || rules.audience.is_empty() || payload.iss.as_deref() != Some(rules.issuer.as_str()) {
+        let sub = self.sub.filter(|sub| crate::action::is_uuid(sub)).ok_or(TokenError::Claims)?;
+        let role = self.role.filter(|role| *role == rules.role).ok_or(TokenError::Claims)?;
+        if !for_us || rules.audience.is_empty() || self.iss.as_deref() != Some(rules.issuer.as_str()) {
             return Err(TokenError::Claims);
         }
         Ok(Claims { sub, role })

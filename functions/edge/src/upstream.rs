@@ -58,6 +58,23 @@ pub async fn post_json(
     body: &str,
     limit: Duration,
 ) -> Result<Reply, NoReply> {
+    limited(url, headers, Some(body), limit).await
+}
+
+/// Gets JSON.
+///
+/// # Errors
+/// When no whole answer came.
+pub async fn get_json(url: &str, limit: Duration) -> Result<Reply, NoReply> {
+    limited(url, &[], None, limit).await
+}
+
+async fn limited(
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Option<&str>,
+    limit: Duration,
+) -> Result<Reply, NoReply> {
     let controller = AbortController::default();
     let signal = controller.signal();
     let result = within(limit, exchange(url, headers, body, &signal)).await.unwrap_or(Err(NoReply::TimedOut));
@@ -71,7 +88,7 @@ pub async fn post_json(
 async fn exchange(
     url: &str,
     headers: &[(&str, &str)],
-    body: &str,
+    body: Option<&str>,
     signal: &AbortSignal,
 ) -> Result<Reply, NoReply> {
     let response = send(url, headers, body, signal).await.map_err(|_| NoReply::Broken)?;
@@ -83,20 +100,22 @@ async fn exchange(
 async fn send(
     url: &str,
     headers: &[(&str, &str)],
-    body: &str,
+    body: Option<&str>,
     signal: &AbortSignal,
 ) -> worker::Result<Response> {
     let sent = Headers::new();
-    sent.set("content-type", "application/json")?;
     sent.set("accept", "application/json")?;
+    if body.is_some() {
+        sent.set("content-type", "application/json")?;
+    }
     for (name, value) in headers {
         sent.set(name, value)?;
     }
     let mut init = RequestInit::new();
-    init.with_method(Method::Post)
+    init.with_method(if body.is_some() { Method::Post } else { Method::Get })
         .with_headers(sent)
         .with_redirect(RequestRedirect::Manual)
-        .with_body(Some(JsValue::from_str(body)));
+        .with_body(body.map(JsValue::from_str));
     Fetch::Request(Request::new_with_init(url, &init)?).send_with_signal(signal).await
 }
 

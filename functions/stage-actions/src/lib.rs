@@ -11,16 +11,16 @@ use ordak_core::{
     route,
     secret_key::SecretKey,
     settings::StageSettings,
-    token,
 };
 use ordak_edge::{
     answer::Answer,
-    body, clock,
+    body,
     isolate::{PerIsolate, Variables, getter},
     kick,
     rest_error::Caller,
     rpc::Rpc,
     serve::{Call, Function},
+    user_token::Gate,
 };
 use serde_json::{Map, Value};
 use std::{rc::Rc, time::Duration};
@@ -37,17 +37,20 @@ thread_local! {
 const FUNCTION: Function<Setup> = Function { name: "stage-actions", setup: &SETUP, prepare };
 
 struct Setup {
-    settings: StageSettings,
+    supabase_url: String,
+    anon_key: SecretKey,
+    gate: Gate,
     /// Opens the queue worker and nothing else. Without it the queue waits for the next cron tick.
     worker_key: Option<SecretKey>,
 }
 
 fn prepare(variables: &Variables) -> Result<Setup, Fault> {
     let get = getter(variables);
-    let settings = StageSettings::read(&get)?;
+    let StageSettings { supabase_url, anon_key, tokens } = StageSettings::read(&get)?;
     let worker_key =
         get("SUPABASE_SERVICE_ROLE_KEY").filter(|key| !key.trim().is_empty()).map(SecretKey::new);
-    Ok(Setup { settings, worker_key })
+    let gate = Gate::new(FUNCTION.name, tokens);
+    Ok(Setup { supabase_url, anon_key, gate, worker_key })
 }
 
 #[event(fetch)]
@@ -56,7 +59,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
 }
 
 async fn act(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
-    let token = authenticate(call, &setup.settings)?;
+    let token = setup.gate.user_token(call.header("authorization").as_deref()).await?;
     let path = call.request.path();
     let method = call.method();
     let Some(target) = route::rest_of(&path, FUNCTION.name).and_then(Target::find) else {
@@ -70,21 +73,11 @@ async fn act(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
         Target::Action(action) => action.arguments(&body::read(&mut call.request, LARGEST_BODY).await?)?,
         Target::Read(read) => read.arguments_from_query(&query(&call.request)?)?,
     };
-    let answer = ask(&setup.settings, &token, target.action().rpc, arguments).await?;
+    let answer = ask(&setup, &token, target.action().rpc, arguments).await?;
     if let (Target::Action(_), true, Some(key)) = (target, answer.is_news(), &setup.worker_key) {
         kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, key);
     }
     Ok(answer)
-}
-
-/// The caller's token, when it is one. Every refusal is the same 401.
-fn authenticate(call: &Call, settings: &StageSettings) -> Result<String, Rejection> {
-    let refused = || Rejection::unauthenticated("a valid user token is needed");
-    let header = call.header("authorization").ok_or_else(refused)?;
-    let token = token::bearer(&header).ok_or_else(refused)?;
-    token::verify(token, &settings.token_key, &settings.token_rules, clock::now_s())
-        .map_err(|_| refused())?;
-    Ok(token.to_owned())
 }
 
 fn query(request: &Request) -> Result<Vec<(String, String)>, Rejection> {
@@ -93,14 +86,14 @@ fn query(request: &Request) -> Result<Vec<(String, String)>, Rejection> {
 }
 
 async fn ask(
-    settings: &StageSettings,
+    setup: &Setup,
     token: &str,
     function: &str,
     mut arguments: Map<String, Value>,
 ) -> Result<Answer, Failure> {
     // Left out, an argument is null by its default; written as null, REST servers disagree what arrives.
     arguments.retain(|_, value| !value.is_null());
-    let rpc = Rpc::new(&settings.supabase_url, settings.anon_key.headers_for_user(token))?;
+    let rpc = Rpc::new(&setup.supabase_url, setup.anon_key.headers_for_user(token))?;
     let arguments = serde_json::to_vec(&arguments)
         .map_err(|error| Fault::internal(format!("arguments cannot be written: {:?}", error.classify())))?;
     let body = rpc

@@ -8,7 +8,7 @@ const NOW: i64 = 1_800_000_000;
 const SUB: &str = "00000000-0000-4000-8000-000000000001";
 
 fn rules() -> TokenRules {
-    TokenRules::for_users_of("http://127.0.0.1:8781/", Algorithm::Hs256)
+    TokenRules::for_users_of("http://127.0.0.1:8781/", vec![Algorithm::Hs256])
 }
 
 fn good() -> Value {
@@ -187,14 +187,43 @@ fn the_service_key_is_not_a_user() {
 #[test]
 fn a_shared_secret_never_serves_a_project_with_public_keys() {
     let mut rules = rules();
-    rules.algorithm = Algorithm::Es256;
+    rules.algorithms = vec![Algorithm::Es256, Algorithm::Rs256];
     let key = TokenKey::new(SECRET).unwrap();
     assert_eq!(verify(&token(&good()), &key, &rules, NOW), Err(TokenError::Algorithm));
-    let confused = signed(r#"{"alg":"ES256"}"#, &good().to_string(), SECRET);
-    assert_eq!(verify(&confused, &key, &rules, NOW), Err(TokenError::Algorithm));
-    let apart = take_apart(&confused, Algorithm::Es256).unwrap();
-    assert_eq!(apart.clone().accept(false, &rules, NOW), Err(TokenError::Signature));
-    assert!(apart.accept(true, &rules, NOW).is_ok());
+    for header in [r#"{"alg":"ES256"}"#, r#"{"alg":"RS256"}"#] {
+        let confused = signed(header, &good().to_string(), SECRET);
+        assert_eq!(verify(&confused, &key, &rules, NOW), Err(TokenError::Signature));
+        let apart = take_apart(&confused, &rules, NOW).unwrap();
+        assert_eq!(apart.clone().accept(false), Err(TokenError::Signature));
+        assert!(apart.accept(true).is_ok());
+    }
+}
+
+#[test]
+fn a_project_may_accept_several_algorithms_and_no_others() {
+    let mut rules = rules();
+    rules.algorithms = vec![Algorithm::Hs256, Algorithm::Es256];
+    let key = TokenKey::new(SECRET).unwrap();
+    assert!(verify(&token(&good()), &key, &rules, NOW).is_ok());
+    let apart = |header: &str| {
+        let text = signed(header, &good().to_string(), SECRET);
+        take_apart(&text, &rules, NOW).map(|token| (token.algorithm, token.key_id))
+    };
+    let named = apart(r#"{"alg":"ES256","kid":"k"}"#);
+    assert_eq!(named, Ok((Algorithm::Es256, Some("k".into()))));
+    assert_eq!(apart(r#"{"alg":"RS256","kid":"k"}"#), Err(TokenError::Algorithm));
+    rules.algorithms.clear();
+    assert_eq!(verify(&token(&good()), &key, &rules, NOW), Err(TokenError::Algorithm));
+}
+
+#[test]
+fn what_a_token_says_is_refused_before_any_key_is_needed() {
+    let mut rules = rules();
+    rules.algorithms = vec![Algorithm::Es256];
+    for claims in [without("exp"), with("aud", json!("anon")), with("iss", json!("x")), without("sub")] {
+        let text = signed(r#"{"alg":"ES256","kid":"k"}"#, &claims.to_string(), SECRET);
+        assert!(take_apart(&text, &rules, NOW).is_err(), "{claims}");
+    }
 }
 
 #[test]
