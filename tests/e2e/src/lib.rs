@@ -6,8 +6,12 @@
 pub mod answer;
 pub mod db;
 pub mod delivery;
+pub mod kitchen;
+pub mod lone;
 pub mod order;
 pub mod poll;
+pub mod project;
+pub mod signing;
 pub mod stack;
 pub mod store;
 pub mod token;

@@ -1,9 +1,9 @@
-// Runs one built function alone in workerd, with just the variables it is given, and prints its answer to one
-// request as JSON. Argument: {folder, compatibilityDate, bindings, url, init}.
+// Runs one built function alone in workerd, with just the variables it is given, and prints its address as JSON. Ends
+// when its standard input does. Argument: {folder, compatibilityDate, bindings}.
 
 import { Miniflare } from "miniflare";
 
-const { folder, compatibilityDate, bindings, url, init } = JSON.parse(process.argv[2]);
+const { folder, compatibilityDate, bindings } = JSON.parse(process.argv[2]);
 const worker = new Miniflare({
     modules: true,
     modulesRules: [
@@ -16,9 +16,10 @@ const worker = new Miniflare({
     bindings,
     cf: false,
 });
-try {
-    const answer = await worker.dispatchFetch(url, init);
-    console.log(JSON.stringify({ status: answer.status, body: await answer.text() }));
-} finally {
+const url = await worker.ready;
+console.log(JSON.stringify({ url: url.origin }));
+process.stdin.on("end", async () => {
     await worker.dispose();
-}
+    process.exit();
+});
+process.stdin.resume();

@@ -8,12 +8,14 @@
 mod batches;
 mod bodies;
 mod fixtures;
+mod forged;
 mod gateway;
 mod health;
 mod interleavings;
 mod main_job;
 mod misconfigured;
 mod order_ingest;
+mod published_keys;
 mod push_order;
 mod queue_worker;
 mod retries;

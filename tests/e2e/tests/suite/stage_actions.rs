@@ -2,38 +2,16 @@
 
 use ordak_e2e::answer::Answer;
 use ordak_e2e::delivery::Delivery;
+use ordak_e2e::kitchen::{done, ingested, refused, scan_id};
 use ordak_e2e::order::Order;
 use ordak_e2e::poll::eventually;
 use ordak_e2e::stack::Stack;
-use ordak_e2e::store::{BANNOS, FLOURLANE, Store};
-use ordak_e2e::{Failure, Outcome, token, unique_number};
+use ordak_e2e::store::{BANNOS, FLOURLANE};
+use ordak_e2e::{Outcome, token, unique_number};
 use reqwest::Method;
 use serde_json::{Value, json};
 
 const PATH: &str = "/functions/v1/stage-actions";
-
-async fn ingested(stack: &Stack, store: Store) -> Outcome<Order> {
-    let order = Order::from_fixture("shopify_orders_create__aud_cake_gelato_minimal.json")?;
-    let answer = Delivery::new(store, "orders/create", order.bytes()).send(stack).await?;
-    if answer.status == 200 { Ok(order) } else { Err(Failure::new(answer.text)) }
-}
-
-fn scan_id() -> String {
-    let hex = ordak_e2e::unique();
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
-}
-
-fn done(answer: &Answer, stage: &str, already: bool) {
-    assert_eq!(answer.status, 200, "{}", answer.text);
-    let seen = (answer.at("/ok"), answer.str("/data/stage"), answer.at("/already_done"));
-    assert_eq!(seen, (&Value::Bool(true), stage, &Value::Bool(already)), "{}", answer.text);
-}
-
-fn refused(answer: &Answer, status: u16, code: &str) {
-    let seen = (answer.status, answer.at("/ok"), answer.str("/code"));
-    assert_eq!(seen, (status, &Value::Bool(false), code), "{}", answer.text);
-    assert!(!answer.str("/message").is_empty(), "{}", answer.text);
-}
 
 #[tokio::test]
 async fn a_kiosk_takes_an_order_through_the_kitchen_by_scanning() -> Outcome {

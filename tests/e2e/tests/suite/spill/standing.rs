@@ -1,7 +1,7 @@
 //! The built order-ingest alone in workerd, with a queue of its own or none, before a door that can be shut.
 
 use super::door::Door;
-use crate::misconfigured::{built, compatibility_date};
+use ordak_e2e::lone::{built, compatibility_date};
 use ordak_e2e::poll::eventually;
 use ordak_e2e::stack::Stack;
 use ordak_e2e::{Failure, Outcome};

@@ -1,0 +1,84 @@
+//! A built function that runs alone, with settings of the test's own.
+
+use crate::{Failure, Outcome};
+use serde_json::{Value, json};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::{Child, Command};
+
+/// One function in a workerd of its own. It ends with this value.
+pub struct Lone {
+    url: String,
+    http: reqwest::Client,
+    // Dropped, it closes the script's standard input, which ends the worker; killed, should that not suffice.
+    _script: Child,
+}
+
+impl Lone {
+    /// Starts a built function with these variables and no others.
+    pub async fn start(function: &str, bindings: &Value) -> Outcome<Self> {
+        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+        let folder = root.join("functions").join(function);
+        let build = folder.join("build");
+        if !build.join("index.js").is_file() {
+            return Err(Failure::new(format!(
+                "{} is not built: run `cargo xtask test e2e`",
+                build.display()
+            )));
+        }
+        let argument = json!({
+            "folder": build, "compatibilityDate": compatibility_date(&folder)?, "bindings": bindings
+        });
+        let mut script = Command::new("node")
+            .arg(folder.join("../../tests/e2e/tests/suite/lone_worker.mjs"))
+            .arg(argument.to_string())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let output = script.stdout.take().ok_or_else(|| Failure::new("the script has no output"))?;
+        let mut lines = BufReader::new(output).lines();
+        while let Some(line) = lines.next_line().await? {
+            let said: Value = serde_json::from_str(&line).unwrap_or_default();
+            if let Some(url) = said.get("url").and_then(Value::as_str) {
+                let url = url.to_owned();
+                // Read on, or the script stops when the pipe is full of log lines.
+                tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+                return Ok(Self { url, http: client()?, _script: script });
+            }
+        }
+        Err(Failure::new(format!("{function} did not start alone")))
+    }
+
+    /// A request below `/functions/v1/`.
+    pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}/functions/v1/{path}", self.url))
+    }
+}
+
+/// Every request has a connection of its own: workerd closes one on which it has answered without reading the body,
+/// and no gateway is before it that would try again.
+fn client() -> Outcome<reqwest::Client> {
+    Ok(reqwest::Client::builder().pool_max_idle_per_host(0).timeout(Duration::from_secs(60)).build()?)
+}
+
+/// The folder of a function that is built.
+pub fn built(function: &str) -> Outcome<PathBuf> {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
+    let folder = root.join("functions").join(function);
+    let script = folder.join("build/index.js");
+    if !script.is_file() {
+        return Err(Failure::new(format!("{} is not there: run `cargo xtask test e2e`", script.display())));
+    }
+    Ok(folder)
+}
+
+/// The compatibility date of a function's own configuration.
+pub fn compatibility_date(function: &Path) -> Outcome<String> {
+    let config = std::fs::read_to_string(function.join("wrangler.toml"))?;
+    let line = config.lines().find_map(|line| line.strip_prefix("compatibility_date = "));
+    let date = line.map(|value| value.trim_matches('"').to_owned());
+    date.ok_or_else(|| Failure::new("wrangler.toml has no compatibility_date"))
+}
