@@ -3,12 +3,18 @@
 //! A caller sends the parameters of the RPC without their `p_`. Unknown names and wrong types are refused here with a
 //! sentence; whether the action is allowed is for the database to say. Knows no HTTP and no roles.
 
+mod table;
+
+pub use table::{ACTIONS, READS};
+
 use crate::document;
 use crate::envelope::Rejection;
 use serde_json::{Map, Value};
 
 /// Longest text that any parameter takes, in characters.
 const LONGEST_TEXT: usize = 2000;
+/// Longest list that any parameter takes.
+const LONGEST_LIST: usize = 200;
 /// Greatest number that any parameter takes.
 const GREATEST_COUNT: u64 = 1_000_000;
 /// Largest body of an action in bytes.
@@ -27,6 +33,10 @@ pub enum Kind {
     Count,
     /// A day, `YYYY-MM-DD`. Whether the month has that many days is for the database to say.
     Day,
+    /// Yes or no.
+    Flag,
+    /// A list of texts that are not blank.
+    Texts,
 }
 
 /// One parameter of an action.
@@ -52,95 +62,6 @@ pub struct Action {
     /// What it takes.
     pub parameters: &'static [Parameter],
 }
-
-const fn required(name: &'static str, kind: Kind) -> Parameter {
-    Parameter { name, kind, required: true, nullable: false }
-}
-
-const fn optional(name: &'static str, kind: Kind) -> Parameter {
-    Parameter { name, kind, required: false, nullable: false }
-}
-
-const fn nullable(name: &'static str, kind: Kind) -> Parameter {
-    Parameter { name, kind, required: true, nullable: true }
-}
-
-const ID: Parameter = required("id", Kind::Text);
-/// The database honours it for the service role alone; for everybody else the token says who is calling.
-const USER: Parameter = optional("user", Kind::Uuid);
-const COMPLETION: &[Parameter] = &[ID, USER];
-const STORE: Parameter = required("store", Kind::Text);
-
-/// Every action that is posted.
-pub const ACTIONS: &[Action] = &[
-    Action {
-        name: "handle_print_barcode",
-        rpc: "handle_print_barcode",
-        parameters: &[ID, USER, optional("ctx", Kind::Object)],
-    },
-    Action { name: "complete_filling", rpc: "complete_filling", parameters: COMPLETION },
-    Action { name: "complete_covering", rpc: "complete_covering", parameters: COMPLETION },
-    Action { name: "complete_decorating", rpc: "complete_decorating", parameters: COMPLETION },
-    Action { name: "start_packing", rpc: "start_packing", parameters: COMPLETION },
-    Action { name: "complete_packing", rpc: "complete_packing", parameters: COMPLETION },
-    Action {
-        name: "qc_return_to_decorating",
-        rpc: "qc_return_to_decorating",
-        parameters: &[ID, USER, required("reason", Kind::Text)],
-    },
-    Action {
-        name: "assign_staff",
-        rpc: "assign_staff",
-        parameters: &[ID, nullable("staff_id", Kind::Uuid), optional("note", Kind::Text)],
-    },
-    Action {
-        name: "set_storage",
-        rpc: "set_storage",
-        parameters: &[ID, nullable("storage", Kind::Text), USER],
-    },
-    Action {
-        name: "scan",
-        rpc: "scan",
-        parameters: &[
-            required("scan", Kind::Text),
-            optional("action", Kind::Text),
-            USER,
-            optional("scan_id", Kind::Uuid),
-        ],
-    },
-];
-
-/// Every read: its parameters come from the query.
-pub const READS: &[Action] = &[
-    Action { name: "order", rpc: "get_order_for_scan", parameters: &[required("scan", Kind::Text)] },
-    Action {
-        name: "queue",
-        rpc: "get_queue",
-        parameters: &[
-            STORE,
-            optional("date_from", Kind::Day),
-            optional("date_to", Kind::Day),
-            optional("limit", Kind::Count),
-            optional("after", Kind::Text),
-        ],
-    },
-    Action {
-        name: "dashboard",
-        rpc: "get_orders_for_dashboard",
-        parameters: &[STORE, optional("period", Kind::Text)],
-    },
-    Action { name: "unassigned", rpc: "get_unassigned_counts", parameters: &[STORE] },
-    Action {
-        name: "unassigned/list",
-        rpc: "get_unassigned_list",
-        parameters: &[
-            STORE,
-            optional("stage", Kind::Text),
-            optional("limit", Kind::Count),
-            optional("offset", Kind::Count),
-        ],
-    },
-];
 
 /// The action of that name.
 #[must_use]
@@ -218,9 +139,7 @@ impl Parameter {
 
     fn fits(&self, value: &Value) -> bool {
         match (self.kind, value) {
-            (Kind::Text, Value::String(text)) => {
-                !text.trim().is_empty() && !text.contains('\0') && text.chars().count() <= LONGEST_TEXT
-            }
+            (Kind::Text, Value::String(text)) => is_text(text),
             (Kind::Uuid, Value::String(text)) => is_uuid(text),
             (Kind::Object, Value::Object(_)) => true,
             (Kind::Count, Value::Number(number)) => {
@@ -231,6 +150,10 @@ impl Parameter {
                     && digits.parse::<u64>().is_ok_and(|count| count <= GREATEST_COUNT)
             }
             (Kind::Day, Value::String(text)) => is_day(text),
+            (Kind::Flag, Value::Bool(_)) => true,
+            (Kind::Texts, Value::Array(items)) => {
+                items.len() <= LONGEST_LIST && items.iter().all(|item| item.as_str().is_some_and(is_text))
+            }
             _ => false,
         }
     }
@@ -242,9 +165,15 @@ impl Parameter {
             Kind::Object => "a JSON object".to_owned(),
             Kind::Count => format!("a whole number from 0 to {GREATEST_COUNT}"),
             Kind::Day => "a day such as 2026-11-21".to_owned(),
+            Kind::Flag => "true or false".to_owned(),
+            Kind::Texts => format!("a list of at most {LONGEST_LIST} texts"),
         };
         if self.nullable { format!("{what}, or null") } else { what }
     }
+}
+
+fn is_text(text: &str) -> bool {
+    !text.trim().is_empty() && !text.contains('\0') && text.chars().count() <= LONGEST_TEXT
 }
 
 /// Whether a text is a UUID in its usual form.

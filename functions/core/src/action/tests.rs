@@ -77,7 +77,21 @@ fn refuses_what_the_action_does_not_know() {
 }
 
 #[test]
+fn lists_and_flags_go_as_they_are() {
+    let body = staff(r#""name":"Ada","role":"Staff","stores":["bannos"]"#);
+    let arguments = json!({"p_user_id": USER_ID, "p_name": "Ada", "p_role": "Staff", "p_stores": ["bannos"]});
+    assert_eq!(call("upsert_staff", &body), Ok(arguments));
+    let body = staff(r#""active":false"#);
+    assert_eq!(call("set_staff_active", &body), Ok(json!({"p_user_id": USER_ID, "p_active": false})));
+}
+
+fn staff(fields: &str) -> String {
+    format!("{{\"user_id\":\"{USER_ID}\",{fields}}}")
+}
+
+#[test]
 fn refuses_wrong_types_with_a_sentence() {
+    const LIST: &str = "stores must be a list of at most 200 texts";
     let cases = [
         ("complete_filling", r#"{"id":7}"#, "id must be a text of 1 to 2000 characters"),
         ("complete_filling", r#"{"id":"  "}"#, "id must be a text of 1 to 2000 characters"),
@@ -86,6 +100,10 @@ fn refuses_wrong_types_with_a_sentence() {
         ("assign_staff", r#"{"id":"x","staff_id":"me"}"#, "staff_id must be a UUID, or null"),
         ("handle_print_barcode", r#"{"id":"x","ctx":"y"}"#, "ctx must be a JSON object"),
         ("scan", r#"{"scan":"x","scan_id":1}"#, "scan_id must be a UUID"),
+        ("set_staff_active", &staff(r#""active":"no""#), "active must be true or false"),
+        ("upsert_staff", &staff(r#""name":"A","role":"Staff","stores":"x""#), LIST),
+        ("upsert_staff", &staff(r#""name":"A","role":"Staff","stores":["x",7]"#), LIST),
+        ("upsert_staff", &staff(r#""name":"A","role":"Staff","stores":["x",""]"#), LIST),
         ("scan", "[]", "the body must be a JSON object"),
         ("scan", "nonsense", "the body is not JSON"),
     ];
