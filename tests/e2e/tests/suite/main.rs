@@ -22,3 +22,4 @@ mod retries;
 mod signature;
 mod spill;
 mod stage_actions;
+mod supabase_client;
