@@ -5,10 +5,9 @@
 use ordak_core::{
     envelope::{Failure, Fault, Rejection},
     secret_key::SecretKey,
-    settings::{Getter, StageSettings},
-    token,
+    settings::{Getter, Reader, TokenSettings},
 };
-use ordak_edge::{clock, serve::Call};
+use ordak_edge::{serve::Call, user_token::Gate};
 
 /// In whose name a job is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +21,7 @@ pub enum Caller {
 /// Tells callers apart.
 pub struct Door {
     service_key: SecretKey,
-    users: StageSettings,
+    gate: Gate,
 }
 
 impl Door {
@@ -30,8 +29,11 @@ impl Door {
     ///
     /// # Errors
     /// A fault that names what is missing for checking tokens.
-    pub fn new(service_key: SecretKey, get: Getter<'_>) -> Result<Self, Fault> {
-        Ok(Self { service_key, users: StageSettings::read(get)? })
+    pub fn new(function: &'static str, service_key: SecretKey, get: Getter<'_>) -> Result<Self, Fault> {
+        let mut reader = Reader::new(get);
+        let supabase_url = reader.url("SUPABASE_URL");
+        let tokens = TokenSettings::read(&mut reader, &supabase_url);
+        Ok(Self { service_key, gate: Gate::new(function, reader.finish(tokens)?) })
     }
 
     /// The caller of a request.
@@ -43,10 +45,12 @@ impl Door {
         if self.service_key.is_presented(apikey.as_deref(), authorization.as_deref()) {
             return Ok(Caller::Service);
         }
-        let refused = || Rejection::unauthenticated("the service key or a valid user token is needed");
-        let token = authorization.as_deref().and_then(token::bearer).ok_or_else(refused)?;
-        let claims = token::verify(token, &self.users.token_key, &self.users.token_rules, clock::now_s())
-            .map_err(|_| refused())?;
-        Ok(Caller::User(claims.sub))
+        match self.gate.user(authorization.as_deref()).await {
+            Ok(user) => Ok(Caller::User(user.id)),
+            Err(Failure::Rejection(_)) => {
+                Err(Rejection::unauthenticated("the service key or a valid user token is needed").into())
+            }
+            Err(fault) => Err(fault),
+        }
     }
 }

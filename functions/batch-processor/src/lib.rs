@@ -49,7 +49,7 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
     let database = DatabaseSettings::read(&mut reader);
     let database = reader.finish(database)?;
     let rpc = Rpc::new(&database.supabase_url, database.service_key.headers())?;
-    Ok(Setup { door: Door::new(database.service_key.clone(), &get)?, database, rpc })
+    Ok(Setup { door: Door::new(FUNCTION.name, database.service_key.clone(), &get)?, database, rpc })
 }
 
 #[event(fetch)]

@@ -18,6 +18,15 @@ pub struct Gate {
     keys: PublishedKeys,
 }
 
+/// A signed-in user.
+#[derive(Clone)]
+pub struct User {
+    /// The user's id, a UUID.
+    pub id: String,
+    /// The token that says so, to be passed on.
+    pub token: String,
+}
+
 impl Gate {
     /// A gate by these settings. `function` signs the log lines.
     #[must_use]
@@ -26,18 +35,18 @@ impl Gate {
         Self { rules, secret, keys: PublishedKeys::at(keys_url, function) }
     }
 
-    /// The caller's token from the `Authorization` header, when it is a good one.
+    /// Who is calling, from the `Authorization` header, when its token is a good one.
     ///
     /// # Errors
     /// A rejection when it is not; a fault when that cannot be known, because there are no keys to judge it by.
-    pub async fn user_token(&self, authorization: Option<&str>) -> Result<String, Failure> {
+    pub async fn user(&self, authorization: Option<&str>) -> Result<User, Failure> {
         let refused = || Rejection::unauthenticated("a valid user token is needed");
         let token = authorization.and_then(token::bearer).ok_or_else(refused)?;
         let unverified =
             token::take_apart(token, &self.rules, clock::now_s()).map_err(|_: TokenError| refused())?;
         let genuine = self.is_genuine(&unverified).await?;
-        unverified.accept(genuine).map_err(|_| refused())?;
-        Ok(token.to_owned())
+        let claims = unverified.accept(genuine).map_err(|_| refused())?;
+        Ok(User { id: claims.sub, token: token.to_owned() })
     }
 
     async fn is_genuine(&self, token: &UnverifiedToken<'_>) -> Result<bool, Failure> {

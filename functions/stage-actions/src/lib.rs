@@ -59,7 +59,7 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
 }
 
 async fn act(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
-    let token = setup.gate.user_token(call.header("authorization").as_deref()).await?;
+    let user = setup.gate.user(call.header("authorization").as_deref()).await?;
     let path = call.request.path();
     let method = call.method();
     let Some(target) = route::rest_of(&path, FUNCTION.name).and_then(Target::find) else {
@@ -73,7 +73,7 @@ async fn act(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
         Target::Action(action) => action.arguments(&body::read(&mut call.request, LARGEST_BODY).await?)?,
         Target::Read(read) => read.arguments_from_query(&query(&call.request)?)?,
     };
-    let answer = ask(&setup, &token, target.action().rpc, arguments).await?;
+    let answer = ask(&setup, &user.token, target.action().rpc, arguments).await?;
     if let (Target::Action(_), true, Some(key)) = (target, answer.is_news(), &setup.worker_key) {
         kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, key);
     }
