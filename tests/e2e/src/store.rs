@@ -41,10 +41,14 @@ pub const REDIRECTED: Store = Store { key: "testeleven" };
 pub const CROWDED: Store = Store { key: "testtwelve" };
 /// Orders pool into batches.
 pub const POOLED: Store = Store { key: "testthirteen" };
+/// Alerts are counted.
+pub const ALARMED: Store = Store { key: "testfourteen" };
+/// Slack fails for a while.
+pub const UNHEARD: Store = Store { key: "testfifteen" };
 
-const OWN: [Store; 13] = [
+const OWN: [Store; 15] = [
     STOCK, BATCH, SHORT, BROKEN, BUSY, REVOKED, COMPLIANCE, CLOCK, LOSSY, ROTATION, REDIRECTED, CROWDED,
-    POOLED,
+    POOLED, ALARMED, UNHEARD,
 ];
 
 /// Shopify's id of the place where everything is.

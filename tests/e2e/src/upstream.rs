@@ -49,6 +49,13 @@ impl Stack {
         list(answer, "/calls")
     }
 
+    /// What Slack was told of a store.
+    pub async fn slack_messages(&self, store: Store) -> Outcome<Vec<Value>> {
+        let query = [("upstream", "slack"), ("contains", store.key)];
+        let answer = Answer::to(self.http.get(format!("{}/_calls", self.fakes_url)).query(&query)).await?;
+        list(answer, "/calls")
+    }
+
     /// What Shopify says is available of an item; `None` when nothing was ever pushed.
     pub async fn shopify_level(&self, store: Store, item: &Item) -> Outcome<Option<i64>> {
         let query = [("upstream", "shopify"), ("shop", &store.domain())];

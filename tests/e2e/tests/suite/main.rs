@@ -5,6 +5,7 @@
 //! fail.
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests may fail the test")]
 
+mod alerts;
 mod batches;
 mod bodies;
 mod fixtures;
