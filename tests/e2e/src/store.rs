@@ -69,19 +69,30 @@ impl Store {
 /// Makes the tests' own stores, unless they are there.
 pub async fn prepare(stack: &Stack) -> Outcome {
     for store in OWN {
-        let arguments = json!({
-            "p_key": store.key, "p_name": format!("Test {}", store.key), "p_shop_domain": store.domain(),
-            "p_timezone": "Australia/Sydney", "p_origin_country": "AU", "p_currency": "AUD"
-        });
-        let answer = stack.rpc(&stack.service_key, "create_store", &arguments).await?;
-        if answer.at("/ok") != true {
-            return Err(Failure::new(format!(
-                "create_store {}: {} {}",
-                store.key, answer.status, answer.text
-            )));
-        }
+        create(stack, store).await?;
     }
     Ok(())
+}
+
+/// A store that no other test and no other run has: for what cannot be undone.
+pub async fn fresh(stack: &Stack) -> Outcome<Store> {
+    // Leaked, as stores are named by constants everywhere else; there are a few in a run.
+    let store = Store { key: Box::leak(format!("once{}", unique_number(100_000_000_000)).into_boxed_str()) };
+    create(stack, store).await?;
+    Ok(store)
+}
+
+async fn create(stack: &Stack, store: Store) -> Outcome {
+    let arguments = json!({
+        "p_key": store.key, "p_name": format!("Test {}", store.key), "p_shop_domain": store.domain(),
+        "p_timezone": "Australia/Sydney", "p_origin_country": "AU", "p_currency": "AUD"
+    });
+    let answer = stack.rpc(&stack.service_key, "create_store", &arguments).await?;
+    if answer.at("/ok") == true {
+        Ok(())
+    } else {
+        Err(Failure::new(format!("create_store {}: {} {}", store.key, answer.status, answer.text)))
+    }
 }
 
 /// A SKU in stock.

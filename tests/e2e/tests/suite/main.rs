@@ -8,6 +8,7 @@
 mod alerts;
 mod batches;
 mod bodies;
+mod compliance;
 mod fixtures;
 mod forged;
 mod gateway;
@@ -19,8 +20,10 @@ mod order_ingest;
 mod published_keys;
 mod push_order;
 mod queue_worker;
+mod refunds;
 mod retries;
 mod signature;
 mod spill;
 mod stage_actions;
+mod store_settings;
 mod supabase_client;
