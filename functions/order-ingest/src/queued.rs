@@ -19,9 +19,12 @@ use worker::{Context, Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, R
 const DEAD: &str = "-dead";
 /// Longest wait for keeping a message as a dead letter.
 const LIMIT: Duration = Duration::from_secs(4);
-/// Waits between two tries, in seconds.
+/// Shortest wait between two tries, in seconds.
 const SHORTEST_WAIT_S: u64 = 5;
+/// Longest wait: with 100 tries, all that a queue grants, about a day.
 const LONGEST_WAIT_S: u64 = 15 * 60;
+/// Longest wait at the last stop: longer than a queue keeps anything.
+const LAST_WAIT_S: u64 = 60 * 60;
 
 /// What becomes of a message.
 #[derive(Debug)]
@@ -53,7 +56,7 @@ pub async fn consume(batch: &MessageBatch<()>, setup: &Setup, env: &Env, context
             }
             Fate::Refused(_) => message.ack(),
             Fate::Later(fault) => {
-                later(&message, started);
+                later(&message, started, given_up);
                 away = away.or((fault.code() == Code::Unavailable).then_some(fault));
             }
         }
@@ -67,7 +70,7 @@ pub async fn consume(batch: &MessageBatch<()>, setup: &Setup, env: &Env, context
 pub fn put_off(batch: &MessageBatch<()>, fault: &Fault) {
     let started = clock::now_ms();
     report(&request_id::fresh(), None, &Fate::Later(fault.clone()), started);
-    batch.raw_iter().for_each(|message| later(&message, started));
+    batch.raw_iter().for_each(|message| later(&message, started, batch.queue().ends_with(DEAD)));
 }
 
 /// One message.
@@ -134,15 +137,16 @@ fn judge(result: Result<Answer, Failure>) -> Fate {
     }
 }
 
-fn later(message: &RawMessage, now: u64) {
+fn later(message: &RawMessage, now: u64, given_up: bool) {
     let age_ms = now.saturating_sub(message.timestamp().as_millis());
-    let delay = QueueRetryOptionsBuilder::new().with_delay_seconds(wait_s(age_ms)).build();
+    let longest = if given_up { LAST_WAIT_S } else { LONGEST_WAIT_S };
+    let delay = QueueRetryOptionsBuilder::new().with_delay_seconds(wait_s(age_ms, longest)).build();
     message.retry_with_options(&delay);
 }
 
 /// As long again as it has waited already, which doubles with each try.
-fn wait_s(age_ms: u64) -> u32 {
-    u32::try_from((age_ms / 1000).clamp(SHORTEST_WAIT_S, LONGEST_WAIT_S)).unwrap_or(u32::MAX)
+fn wait_s(age_ms: u64, longest: u64) -> u32 {
+    u32::try_from((age_ms / 1000).clamp(SHORTEST_WAIT_S, longest)).unwrap_or(u32::MAX)
 }
 
 fn report(id: &str, route: Option<&str>, fate: &Fate, started: u64) {
@@ -169,10 +173,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waits_double_up_to_a_quarter_of_an_hour() {
-        let waits: Vec<u32> =
-            [0, 4_999, 5_000, 10_000, 20_500, 899_000, 901_000, u64::MAX].map(wait_s).into();
-        assert_eq!(waits, [5, 5, 5, 10, 20, 899, 900, 900]);
+    fn waits_double_up_to_the_longest() {
+        let ages = [0, 4_999, 5_000, 10_000, 20_500, 899_000, 901_000, u64::MAX];
+        assert_eq!(ages.map(|age| wait_s(age, LONGEST_WAIT_S)), [5, 5, 5, 10, 20, 899, 900, 900]);
+        assert_eq!(wait_s(u64::MAX, LAST_WAIT_S), 3600);
     }
 
     #[test]
