@@ -23,11 +23,14 @@ create type public.work_status as enum ('pending', 'processing', 'done', 'error'
 
 create function private.ok(p_data jsonb default '{}'::jsonb, p_already_done boolean default false)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-    select jsonb_build_object('ok', true, 'data', coalesce(p_data, '{}'::jsonb), 'already_done', p_already_done);
+-- Not plain SQL: with a search_path of its own that would be parsed and planned anew at every call.
+begin
+    return jsonb_build_object('ok', true, 'data', coalesce(p_data, '{}'::jsonb), 'already_done', p_already_done);
+end;
 $$;
 revoke execute on function private.ok(jsonb, boolean) from public, anon;
 comment on function private.ok(jsonb, boolean) is
@@ -35,11 +38,13 @@ comment on function private.ok(jsonb, boolean) is
 
 create function private.fail(p_code text, p_message text)
 returns jsonb
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-    select jsonb_build_object('ok', false, 'code', p_code, 'message', p_message);
+begin
+    return jsonb_build_object('ok', false, 'code', p_code, 'message', p_message);
+end;
 $$;
 revoke execute on function private.fail(text, text) from public, anon;
 comment on function private.fail(text, text) is

@@ -56,10 +56,8 @@ begin
     from (
         select
             r.*,
-            case when pg_input_is_valid(p_refunded -> r.line_id ->> 0, 'integer')
-                then greatest((p_refunded -> r.line_id ->> 0)::integer, 0) else 0 end as refunded,
-            case when pg_input_is_valid(p_refunded -> r.line_id ->> 1, 'integer')
-                then greatest((p_refunded -> r.line_id ->> 1)::integer, 0) else 0 end as lost,
+            coalesce((p_refunded -> r.line_id ->> 0)::integer, 0) as refunded,
+            coalesce((p_refunded -> r.line_id ->> 1)::integer, 0) as lost,
             row_number() over (partition by r.line_id order by r.line_position, r.ordinal) as repeat
         from (
             select
@@ -114,7 +112,14 @@ declare
     v_sku text;
     v_pool bigint;
     v_kept integer;
+    v_was_open boolean;
 begin
+    if exists (select 1 from unnest(p_lines) n where n.consumed > 0) then
+        select o.cancelled_at is null into v_was_open
+        from public.orders o
+        where o.store = p_store and o.id = p_order_id;
+    end if;
+
     -- SKUs of which a hold may move. A line that is short counts, even when nothing is wanted for it any more:
     -- whoever allocates stock to it holds the stock row, and must not do so behind our back.
     select array_agg(distinct m.sku) into v_skus
@@ -166,7 +171,7 @@ begin
                     when l.line_id is null then n.consumed
                     when l.short_quantity > 0 then least(l.held_quantity, n.consumed)
                     else least(greatest(
-                        greatest(l.held_quantity - case when b.was_open then l.quantity else 0 end, 0)
+                        greatest(l.held_quantity - case when v_was_open then l.quantity else 0 end, 0)
                             + n.consumed - l.consumed, 0
                     ), n.consumed)
                 end as lost,
@@ -182,12 +187,6 @@ begin
             left join public.order_line_items l
                 on l.store = p_store and l.order_id = p_order_id and l.line_id = n.line_id and l.sku = n.sku
             left join public.inventory_items i on i.store = p_store and i.sku = n.sku
-            -- Read only where it matters: for a line that is there already.
-            left join lateral (
-                select o.cancelled_at is null as was_open
-                from public.orders o
-                where o.store = p_store and o.id = p_order_id and l.line_id is not null
-            ) b on true
             cross join lateral (select coalesce(p_enabled and i.tracked and not n.gift_card, false) as counts) c
             union all
             select

@@ -127,7 +127,11 @@ begin
         ], null),
         f.currency, f.total_amount, f.payment_status, f.placeholder, f.cancelled_at, f.cancel_reason,
         (select e.normalized -> 'lines' from public.event_store e where e.id = f.lines_id),
-        private.refunded_since(p_store, p_gid, f.known_refunds, f.lines_updated_at)
+        case when exists (
+            select 1
+            from public.event_store e
+            where e.store = p_store and e.ref_id = p_gid and e.type = 'refunds/create'
+        ) then private.refunded_since(p_store, p_gid, f.known_refunds, f.lines_updated_at) end
     into v_state
     from folded f
     join public.stores s on s.key = p_store;
@@ -204,7 +208,6 @@ declare
     v_numeric text := left(coalesce(nullif(p_order ->> 'shopify_id', ''), substring(p_gid from '[^/]+$')), 40);
     v_customer_id bigint := case when pg_input_is_valid(p_order ->> 'customer_id', 'bigint')
         then (p_order ->> 'customer_id')::bigint end;
-    v_redacted_at timestamptz;
     v_bound public.order_index;
     v_candidate text;
 begin
@@ -213,33 +216,33 @@ begin
         -- Without a row there is nothing to lock: refunds, requests to forget and the first snapshot wait for each
         -- other here, so that the later of them sees what the earlier has stored.
         perform pg_advisory_xact_lock(hashtextextended(p_gid, 0));
-        select * into v_bound from public.order_index x where x.shopify_order_gid = p_gid for update;
-        if found or p_order is null then
-            return v_bound;
-        end if;
-
-        select r.redacted_at into v_redacted_at
-        from private.redacted_orders r
-        where r.store = p_store.key and r.order_gid = p_gid;
-        v_redacted_at := coalesce(v_redacted_at, p_store.redacted_at);
 
         -- An order number may be taken, by an order of a former shop or a test: then the numeric id serves.
-        foreach v_candidate in array array[v_number, v_numeric]
+        foreach v_candidate in array case when p_order is null then '{}' else array[v_number, v_numeric] end
         loop
             continue when v_candidate is null;
             insert into public.order_index (
                 shopify_order_gid, shopify_order_id, store, order_id, customer_id, redacted_at
             )
-            values (
+            select
                 p_gid, case when pg_input_is_valid(v_numeric, 'bigint') then v_numeric::bigint end,
                 p_store.key, p_store.id_prefix || '-' || v_candidate,
-                case when v_redacted_at is null then v_customer_id end, v_redacted_at
-            )
+                case when r.redacted_at is null then v_customer_id end, r.redacted_at
+            from (
+                select coalesce(p_store.redacted_at, (
+                    select f.redacted_at from private.redacted_orders f where f.store = p_store.key and f.order_gid = p_gid
+                )) as redacted_at
+            ) r
             on conflict do nothing
             returning * into v_bound;
             exit when found;
+
+            select * into v_bound from public.order_index x where x.shopify_order_gid = p_gid for update;
+            exit when found;
         end loop;
-        if v_bound.order_id is null then
+        if p_order is null then
+            select * into v_bound from public.order_index x where x.shopify_order_gid = p_gid for update;
+        elsif v_bound.order_id is null then
             raise exception 'no free order id' using errcode = 'unique_violation';
         end if;
     elsif v_customer_id <> v_bound.customer_id and v_bound.redacted_at is null and v_bound.store = p_store.key then

@@ -64,7 +64,7 @@ begin
     from unnest(v_holds) h;
 
     perform private.write_order(p_store.key, p_order_id, p_gid, v_state, v_change.allocation_status);
-    v_change.changed_lines := private.write_lines(p_store.key, p_order_id, v_lines, v_holds);
+    v_change.changed_lines := private.write_lines(p_store.key, p_order_id, v_lines, v_holds, v_change.existed);
 
     if v_change.moved > 0 then
         v_released := private.book_holds(p_store.key, p_order_id, p_gid, p_cause, v_holds);
@@ -174,7 +174,8 @@ create function private.write_lines(
     p_store text,
     p_order_id text,
     p_lines private.order_line[],
-    p_holds private.line_hold[]
+    p_holds private.line_hold[],
+    p_existed boolean
 )
 returns integer
 language plpgsql
@@ -182,14 +183,16 @@ volatile
 set search_path = ''
 as $$
 declare
-    v_deleted integer;
+    v_deleted integer := 0;
     v_written integer;
 begin
     -- A line that the winner does not have is deleted, not emptied: whether it was ever seen depends on arrival.
-    delete from public.order_line_items l
-    where l.store = p_store and l.order_id = p_order_id
-        and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id);
-    get diagnostics v_deleted = row_count;
+    if p_existed then
+        delete from public.order_line_items l
+        where l.store = p_store and l.order_id = p_order_id
+            and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id);
+        get diagnostics v_deleted = row_count;
+    end if;
 
     insert into public.order_line_items as l (
         store, order_id, line_id, "position", sku, title, variant_title, quantity, consumed, price, gift_card,
@@ -225,6 +228,7 @@ begin
     return v_deleted + v_written;
 end;
 $$;
-revoke execute on function private.write_lines(text, text, private.order_line[], private.line_hold[]) from public, anon;
-comment on function private.write_lines(text, text, private.order_line[], private.line_hold[]) is
+revoke execute on function private.write_lines(text, text, private.order_line[], private.line_hold[], boolean)
+    from public, anon;
+comment on function private.write_lines(text, text, private.order_line[], private.line_hold[], boolean) is
     'Makes the lines of an order equal to the planned ones, set-based and only where something differs. Returns how many differed. Called by other functions only; no error codes.';

@@ -11,7 +11,6 @@ create table public.event_archive (
 create index event_archive_store_ref_id_idx on public.event_archive (store, ref_id);
 comment on table public.event_archive is 'Events of orders that are long settled, as they were in event_store.';
 
-create index order_index_unarchived_idx on public.order_index (created_at, shopify_order_gid) where archived_at is null;
 create index event_store_unreferenced_idx on public.event_store (received_at) where ref_id is null;
 
 create function private.refuse_archive_change()
@@ -92,25 +91,19 @@ declare
     v_progress text;
     v_seen public.order_index[];
     v_bound public.order_index[];
-    v_last public.order_index;
     v_events integer := 0;
 begin
     select h.progress into v_progress from private.housekeeping h where h.job = 'archive_events' for update;
 
+    -- Round and round in the order of the primary key: an index of its own would cost every new order.
     v_seen := array(
         select x
         from public.order_index x
-        where x.archived_at is null and x.created_at < p_before
-            and (v_progress = '' or (x.created_at, x.shopify_order_gid) > (
-                split_part(v_progress, ' ', 1)::timestamptz, split_part(v_progress, ' ', 2)
-            ))
-        order by x.created_at, x.shopify_order_gid
+        where x.shopify_order_gid > v_progress
+        order by x.shopify_order_gid
         limit p_limit
     );
-    v_last := v_seen[p_limit];
-    update private.housekeeping h set
-        progress = coalesce(to_char(v_last.created_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-            || ' ' || v_last.shopify_order_gid, '')
+    update private.housekeeping h set progress = coalesce((v_seen[p_limit]).shopify_order_gid, '')
     where h.job = 'archive_events';
 
     -- Settled: made or cancelled, or of a shop whose kitchen we are not, or due long ago; and quiet since.
@@ -118,6 +111,7 @@ begin
         select x
         from unnest(v_seen) v
         join public.order_index x on x.shopify_order_gid = v.shopify_order_gid and x.archived_at is null
+            and x.created_at < p_before
         join public.orders o on o.store = x.store and o.id = x.order_id
         join public.stores s on s.key = x.store
         where o.updated_at < p_before
@@ -150,7 +144,7 @@ end;
 $$;
 revoke execute on function private.archive_orders(timestamptz, integer) from public, anon;
 comment on function private.archive_orders(timestamptz, integer) is
-    'Looks at the next p_limit orders that are older and archives those that are settled. Returns {orders, events, more}. Called by archive_events only; no error codes.';
+    'Looks at the next p_limit orders and archives those that are older and settled. Returns {orders, events, more}. Called by archive_events only; no error codes.';
 
 create function public.archive_events(p_limit integer default 500, p_days integer default 90)
 returns jsonb
