@@ -166,7 +166,11 @@ fn arguments(action: &Action) -> Map<String, Value> {
             let value = match parameter.kind {
                 Kind::Uuid => json!("00000000-0000-4000-8000-0000000000fe"),
                 Kind::Object => json!({}),
-                _ => json!("bannos-999999999"),
+                Kind::Count => json!(1),
+                Kind::Day => json!("2026-01-01"),
+                Kind::Flag => json!(false),
+                Kind::Texts => json!(["bannos-999999999"]),
+                Kind::Text => json!("bannos-999999999"),
             };
             (parameter.name.to_owned(), value)
         })

@@ -81,7 +81,10 @@ async fn a_claim_that_is_not_committed_keeps_its_sku() -> Outcome {
     let (first_key, second_key) = (unique(), unique());
     let (first, second) = (Session::begin(&stack).await?, Session::begin(&stack).await?);
 
-    urgent(&db, &item, &first_key).await?;
+    // Made and claimed unseen: a drain of another test could have it otherwise.
+    first.db.execute("reset role", &[]).await?;
+    urgent(&first.db, &item, &first_key).await?;
+    first.db.execute("set local role service_role", &[]).await?;
     assert_eq!(first.claim("first").await?, first_key);
     urgent(&db, &item, &second_key).await?;
     let claimed = second.meets(&first, &db, second.claim("second")).await?;
