@@ -11,6 +11,7 @@ pub mod lone;
 pub mod order;
 pub mod poll;
 pub mod project;
+pub mod session;
 pub mod signing;
 pub mod stack;
 pub mod store;

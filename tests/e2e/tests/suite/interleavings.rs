@@ -1,67 +1,17 @@
 //! Races by name: two sessions of the database, stopped where they meet.
 
-use futures_util::future::{Either, select};
 use ordak_e2e::db::Db;
-use ordak_e2e::poll::eventually;
+use ordak_e2e::session::{End, Session};
 use ordak_e2e::stack::Stack;
 use ordak_e2e::store::{self, CROWDED, Item};
 use ordak_e2e::{Outcome, unique, unique_number};
 use serde_json::{Value, json};
-use std::pin::pin;
 
-/// A session with a transaction of the service role open in it.
-struct Session {
-    db: Db,
-    pid: i32,
-}
-
-impl Session {
-    async fn begin(stack: &Stack) -> Outcome<Self> {
-        let db = stack.db().await?;
-        let row = db.row("select pg_backend_pid() as pid", &[]).await?;
-        db.execute("begin", &[]).await?;
-        db.execute("set local request.jwt.claims = '{\"role\":\"service_role\"}'", &[]).await?;
-        db.execute("set local role service_role", &[]).await?;
-        Ok(Self { db, pid: i32::try_from(row["pid"].as_i64().unwrap_or_default())? })
-    }
-
-    async fn end(&self, how: &str) -> Outcome {
-        self.db.execute(how, &[]).await?;
-        Ok(())
-    }
-
-    /// Does something that meets what the other session has not committed: as soon as it waits, the other commits.
-    async fn meets<T>(
-        &self,
-        other: &Session,
-        watcher: &Db,
-        doing: impl Future<Output = Outcome<T>>,
-    ) -> Outcome<T> {
-        let waiting = eventually("a session that waits", async || {
-            let query = "select wait_event_type = 'Lock' as waits from pg_stat_activity where pid = $1";
-            let row = watcher.row(query, &[&self.pid]).await?;
-            Ok(if row["waits"] == true { Ok(()) } else { Err(row.to_string()) })
-        });
-        match select(pin!(doing), pin!(waiting)).await {
-            Either::Left((done, _)) => {
-                other.end("commit").await?;
-                done
-            }
-            Either::Right((waits, doing)) => {
-                waits?;
-                other.end("commit").await?;
-                doing.await
-            }
-        }
-    }
-
-    /// The key of the one push that is most urgent, leased.
-    async fn claim(&self, worker: &str) -> Outcome<String> {
-        let query =
-            "select public.claim_work($1, '{inventory_push}', 1) #>> '{data,items,0,dedupe_key}' as key";
-        let row = self.db.row(query, &[&worker]).await?;
-        Ok(row["key"].as_str().unwrap_or_default().to_owned())
-    }
+/// The key of the one push that is most urgent, leased.
+async fn claim(session: &Session, worker: &str) -> Outcome<String> {
+    let query = "select public.claim_work($1, '{inventory_push}', 1) #>> '{data,items,0,dedupe_key}' as key";
+    let row = session.db.row(query, &[&worker]).await?;
+    Ok(row["key"].as_str().unwrap_or_default().to_owned())
 }
 
 /// A push that is more urgent than any that other tests make.
@@ -85,11 +35,11 @@ async fn a_claim_that_is_not_committed_keeps_its_sku() -> Outcome {
     first.db.execute("reset role", &[]).await?;
     urgent(&first.db, &item, &first_key).await?;
     first.db.execute("set local role service_role", &[]).await?;
-    assert_eq!(first.claim("first").await?, first_key);
+    assert_eq!(claim(&first, "first").await?, first_key);
     urgent(&db, &item, &second_key).await?;
-    let claimed = second.meets(&first, &db, second.claim("second")).await?;
+    let claimed = second.meets(&first, &db, claim(&second, "second")).await?;
     // It may have got the push of another test instead: nobody carries that out here.
-    second.end("rollback").await?;
+    second.end(End::Rollback).await?;
     assert_ne!(claimed, second_key, "two hands hold levels of one SKU");
 
     let done = "update public.work_queue set status = 'done', finished_at = now(), lease_until = null
@@ -143,7 +93,7 @@ async fn stock_meets_an_order_that_gives_up(stack: &Stack, how: GivesUp) -> Outc
     let number = unique_number(1_000_000_000);
     let create = Session::begin(stack).await?;
     assert_eq!(ingest(&create.db, "orders/create", &how.snapshot(number, &item.sku, 0)).await?, "created");
-    create.end("commit").await?;
+    create.end(End::Commit).await?;
 
     let (stock, order) = (Session::begin(stack).await?, Session::begin(stack).await?);
     let query = "select public.adjust_stock($1, $2, 5, 'restock', $3) #> '{data,allocated_lines}' as lines";
@@ -151,7 +101,7 @@ async fn stock_meets_an_order_that_gives_up(stack: &Stack, how: GivesUp) -> Outc
     assert_eq!(given, json!({"lines": 1}), "{how:?}: the line that waits gets what arrives");
     let snapshot = how.snapshot(number, &item.sku, 1);
     let outcome = order.meets(&stock, &db, ingest(&order.db, "orders/updated", &snapshot)).await?;
-    order.end("commit").await?;
+    order.end(End::Commit).await?;
     assert!(["updated", "cancelled"].contains(&outcome.as_str()), "{how:?}: {outcome}");
 
     let query = "select i.ats, i.opening_ats + coalesce(sum(t.delta), 0)::int as ledger, (

@@ -14,6 +14,7 @@ mod forged;
 mod gateway;
 mod health;
 mod interleavings;
+mod kitchen_races;
 mod main_job;
 mod misconfigured;
 mod order_ingest;
