@@ -5,14 +5,37 @@ use crate::delivery::Delivery;
 use crate::order::Order;
 use crate::stack::Stack;
 use crate::store::Store;
-use crate::{Failure, Outcome};
-use serde_json::Value;
+use crate::{Failure, Outcome, token};
+use serde_json::{Value, json};
 
 /// A new order that a store has taken in.
 pub async fn ingested(stack: &Stack, store: Store) -> Outcome<Order> {
     let order = Order::from_fixture("shopify_orders_create__aud_cake_gelato_minimal.json")?;
     let answer = Delivery::new(store, "orders/create", order.bytes()).send(stack).await?;
     if answer.status == 200 { Ok(order) } else { Err(Failure::new(answer.text)) }
+}
+
+/// Somebody who works in a kitchen.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// The user's id.
+    pub id: String,
+    /// A token that says so.
+    pub token: String,
+}
+
+/// A new member of staff of a store, whom no other test knows; taken on by an Admin.
+pub async fn hired(stack: &Stack, role: &str, store: Store) -> Outcome<Person> {
+    let id = uuid::Uuid::new_v4().to_string();
+    let signs_up = "insert into auth.users (id) values ($1::text::uuid)";
+    stack.db().await?.execute(signs_up, &[&id]).await?;
+    let person = json!({"user_id": id, "name": format!("{role} of {}", store.key), "role": role, "stores": [store.key]});
+    let answer = stack.act(&stack.admin, "upsert_staff", &person).await?;
+    if answer.at("/ok") != true {
+        return Err(Failure::new(answer.text));
+    }
+    let token = token::hs256(&token::claims(&stack.supabase_url, &id), &stack.jwt_secret);
+    Ok(Person { id, token })
 }
 
 /// The id that a kiosk gives to a scan.

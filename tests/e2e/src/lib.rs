@@ -16,6 +16,7 @@ pub mod signing;
 pub mod stack;
 pub mod store;
 pub mod token;
+pub mod trail;
 pub mod upstream;
 
 /// What a test returns: any failure ends it with its message.

@@ -2,7 +2,7 @@
 //! the first does in the end is known to the second, whatever both believed when they began.
 
 use ordak_e2e::db::Db;
-use ordak_e2e::kitchen::{ingested, scan_id};
+use ordak_e2e::kitchen::{hired, ingested, scan_id};
 use ordak_e2e::session::{End, Session};
 use ordak_e2e::stack::Stack;
 use ordak_e2e::store::BANNOS;
@@ -215,23 +215,11 @@ async fn a_cancellation_that_came_first_stops_the_kitchen() -> Outcome {
     Ok(())
 }
 
-/// Somebody of bannos whom no other test knows.
-async fn hired(stack: &Stack, role: &str) -> Outcome<String> {
-    let user = scan_id();
-    let db = stack.db().await?;
-    db.execute("insert into auth.users (id) values ($1::text::uuid)", &[&user]).await?;
-    let arguments =
-        json!({"p_user_id": user, "p_name": "Passing By", "p_role": role, "p_stores": ["bannos"]});
-    let answer = stack.rpc(&stack.service_key, "upsert_staff", &arguments).await?;
-    assert_eq!(answer.at("/ok"), true, "{}", answer.text);
-    Ok(user)
-}
-
 #[tokio::test]
 async fn who_is_switched_off_while_waiting_does_nothing() -> Outcome {
     let stack = Stack::up().await?;
     let id = order(&stack, &[]).await?;
-    let leaver = hired(&stack, "Staff").await?;
+    let leaver = hired(&stack, "Staff", BANNOS).await?.id;
     let (first, second) = staff_then(&stack, &leaver).await?;
     first.call(&format!("set_storage('{id}', 'Fridge 2')")).await?;
     // The waiting call has already seen that the leaver works here; the order's lock is still to come.
@@ -253,7 +241,7 @@ async fn who_is_switched_off_while_waiting_does_nothing() -> Outcome {
 #[tokio::test]
 async fn two_admins_cannot_switch_each_other_off() -> Outcome {
     let stack = Stack::up().await?;
-    let other = hired(&stack, "Admin").await?;
+    let other = hired(&stack, "Admin", BANNOS).await?.id;
     let (first, second) = (Session::begin_as(&stack, ADMIN).await?, Session::begin_as(&stack, &other).await?);
     assert_eq!(first.call(&format!("set_staff_active('{other}', false)")).await?["ok"], true);
     let answer =
