@@ -14,6 +14,7 @@ mod forged;
 mod gateway;
 mod health;
 mod interleavings;
+mod kitchen_bad_input;
 mod kitchen_day;
 mod kitchen_races;
 mod kitchen_scans;
