@@ -20,6 +20,7 @@ mod kitchen_races;
 mod kitchen_scans;
 mod main_job;
 mod misconfigured;
+mod office;
 mod order_ingest;
 mod published_keys;
 mod push_order;
