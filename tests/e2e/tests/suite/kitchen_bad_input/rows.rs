@@ -100,14 +100,17 @@ fn labels(kitchen: &Kitchen) -> Vec<Row> {
     let Kitchen { open, store, .. } = kitchen;
     let look_alikes = [
         ("Cyrillic", open.replacen('e', "е", 1)),
-        ("full width", open.replace('t', "ｔ")),
+        ("full width", open.replacen('e', "ｅ", 1)),
         ("another hyphen", open.replace('-', "–")),
         ("Arabic digits", format!("{}-١٢٣", store.key)),
         ("a joiner inside", open.replace('-', "-\u{200d}")),
         ("right to left", format!("\u{202e}{open}\u{202e}x")),
     ];
-    let mut scans: Vec<(&'static str, String, &'static str)> =
-        look_alikes.into_iter().map(|(what, scan)| (what, scan, FORMS)).collect();
+    let mut scans: Vec<(&'static str, String, &'static str)> = look_alikes
+        .into_iter()
+        .inspect(|(what, scan)| assert_ne!(scan, open, "{what}"))
+        .map(|(what, scan)| (what, scan, FORMS))
+        .collect();
     scans.extend([
         ("control characters inside", open.replace('-', "\u{7}-\u{1b}[2J"), FORMS),
         ("a word", "cake".to_owned(), FORMS),
