@@ -5,6 +5,7 @@
 //! client and no query.
 
 use crate::retry_after;
+use crate::upstream_status;
 use crate::work::{ErrorClass, WorkFailure};
 use serde_json::Value;
 
@@ -72,33 +73,21 @@ impl Answer<'_> {
     }
 
     fn by_status(self, now: i64) -> Refusal {
-        let wait = retry_after::wait_ms(self.retry_after, now);
-        let status = self.status;
-        let (kind, failure) = match status {
-            401 | 403 => {
-                (Kind::Access, WorkFailure::permanent(format!("Shopify refused the access token ({status})")))
-            }
-            402 => (
-                Kind::Refused,
-                WorkFailure {
-                    class: ErrorClass::Limit,
-                    error: "Shopify has frozen the shop for its plan (402)".into(),
-                    retry_after_ms: wait,
-                },
-            ),
-            // 430 is Shopify's own: too many suspicious requests.
-            408 | 425 | 429 | 430 => (
-                if status == 429 { Kind::Throttled } else { Kind::Passing },
-                WorkFailure::transient(format!("Shopify asked to wait ({status})"), wait),
-            ),
-            300..=399 => (
-                Kind::Refused,
-                WorkFailure::permanent(format!("Shopify redirected, which is never followed ({status})")),
-            ),
-            400..=499 => {
-                (Kind::Refused, WorkFailure::permanent(format!("Shopify refused the request ({status})")))
-            }
-            _ => (Kind::Passing, WorkFailure::transient(format!("Shopify failed ({status})"), wait)),
+        let (status, header) = (self.status, self.retry_after);
+        let failure = match status {
+            401 | 403 => WorkFailure::permanent(format!("Shopify refused the access token ({status})")),
+            402 => WorkFailure {
+                class: ErrorClass::Limit,
+                error: "Shopify has frozen the shop for its plan (402)".into(),
+                retry_after_ms: retry_after::wait_ms(header, now),
+            },
+            _ => upstream_status::failure("Shopify", status, header, now),
+        };
+        let kind = match (status, failure.class) {
+            (401 | 403, _) => Kind::Access,
+            (429, _) => Kind::Throttled,
+            (_, ErrorClass::Transient) => Kind::Passing,
+            _ => Kind::Refused,
         };
         Refusal { kind, failure }
     }

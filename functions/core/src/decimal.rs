@@ -45,6 +45,36 @@ impl Decimal {
         Some(Self { negative, integer, fraction })
     }
 
+    /// The exact sum of two numbers that are not negative; `None` when one is.
+    #[must_use]
+    pub fn plus(&self, other: &Self) -> Option<Self> {
+        if self.negative || other.negative {
+            return None;
+        }
+        let places = self.fraction.len().max(other.fraction.len());
+        let digits = |number: &Self| format!("{}{:0<places$}", number.integer, number.fraction);
+        let (a, b) = (digits(self), digits(other));
+        let (mut a, mut b) = (a.bytes().rev(), b.bytes().rev());
+        let (mut sum, mut carry) = (Vec::new(), 0);
+        loop {
+            let (left, right) = (a.next(), b.next());
+            if left.is_none() && right.is_none() {
+                break;
+            }
+            let digit = |byte: Option<u8>| byte.map_or(0, |byte| byte - b'0');
+            let total = digit(left) + digit(right) + carry;
+            sum.push(char::from(b'0' + total % 10));
+            carry = total / 10;
+        }
+        if carry > 0 {
+            sum.push('1');
+        }
+        let sum: String = sum.into_iter().rev().collect();
+        let (integer, fraction) = sum.split_at(sum.len() - places);
+        let integer = integer.trim_start_matches('0').to_owned();
+        Some(Self { negative: false, integer, fraction: fraction.to_owned() })
+    }
+
     /// Number of digits before the point, leading zeros not counted.
     #[must_use]
     pub fn integer_digits(&self) -> usize {
@@ -171,6 +201,32 @@ mod tests {
         assert_eq!(clamped("1e-400"), Some(0));
         assert_eq!(clamped("99999999999999999999999"), Some(1_000_000));
         assert_eq!(Decimal::parse("1e400").unwrap().integer_digits(), 41);
+    }
+
+    #[test]
+    fn sums_are_exact() {
+        let sum =
+            |a: &str, b: &str| Some(Decimal::parse(a).unwrap().plus(&Decimal::parse(b).unwrap())?.plain(3));
+        for (a, b, expected) in [
+            ("14.10", "15.00", "29.10"),
+            ("0.1", "0.2", "0.3"),
+            ("0", "0", "0"),
+            ("0.99", "0.01", "1.00"),
+            ("999", "1", "1000"),
+            ("5", "0.005", "5.005"),
+            ("12345678901234567890.12", "0.9", "12345678901234567891.02"),
+        ] {
+            assert_eq!(sum(a, b).as_deref(), Some(expected), "{a} + {b}");
+            assert_eq!(sum(b, a).as_deref(), Some(expected), "{b} + {a}");
+        }
+        assert_eq!(sum("-1", "2"), None);
+        for a in 0..300u32 {
+            for b in 0..300u32 {
+                let written = |cents: u32| format!("{}.{:02}", cents / 100, cents % 100);
+                let (x, y) = (written(a), written(10 * b));
+                assert_eq!(sum(&x, &y), Some(written(a + 10 * b)), "{x} + {y}");
+            }
+        }
     }
 
     #[test]

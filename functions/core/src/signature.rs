@@ -130,6 +130,17 @@ impl SigningSecrets {
     }
 }
 
+impl SigningSecrets {
+    /// Signs a body as the shop of this store does: with its own secret when it has one, of several with the newest.
+    #[must_use]
+    pub fn sign_as(&self, store: &str, body: &[u8]) -> Option<String> {
+        let store = store.to_ascii_uppercase();
+        let own = self.own.iter().find(|(known, _)| *known == store).map(|(_, keys)| keys);
+        let key = own.unwrap_or(&self.shared).first()?;
+        Some(STANDARD.encode(mac(key, body)))
+    }
+}
+
 impl fmt::Debug for SigningSecrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningSecrets([REDACTED], own: {:?})", self.own_stores())
@@ -193,6 +204,14 @@ mod tests {
     fn accepts_its_own_signature() {
         let verified = shared("hush").verify(Some(&sign("hush", BODY)), BODY);
         assert_eq!(verified, Ok(VerifiedBy::Shared));
+    }
+
+    #[test]
+    fn signs_as_the_shop_of_a_store() {
+        let secrets = SigningSecrets::new(Some("new,old"), &[("bannos".into(), "own".into())]);
+        assert_eq!(secrets.sign_as("flourlane", BODY), Some(sign("new", BODY)));
+        assert_eq!(secrets.sign_as("bannos", BODY), Some(sign("own", BODY)));
+        assert_eq!(SigningSecrets::new(None, &[("a".into(), "own".into())]).sign_as("b", BODY), None);
     }
 
     #[test]

@@ -5,28 +5,14 @@
 //! call of its own, to be sent at once, so that they neither wait nor burn an attempt.
 
 use super::{Call, Quantity};
-use crate::retry_after;
-use crate::upstream_status;
+use crate::admin_api::{self, Answer, quote};
 use crate::work::{ErrorClass, WorkFailure, WorkResult};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
 /// Wait when another request with the same key is still running.
 const CONCURRENT_WAIT_MS: u64 = 2_000;
-/// Longest quotation of an upstream's message, in characters.
-const LONGEST_QUOTE: usize = 200;
 const MUTATION: &str = "inventorySetQuantities";
-
-/// What came back.
-#[derive(Clone, Copy, Debug)]
-pub struct Answer<'a> {
-    /// HTTP status.
-    pub status: u16,
-    /// The `Retry-After` header.
-    pub retry_after: Option<&'a str>,
-    /// The body.
-    pub body: &'a [u8],
-}
 
 /// What became of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,27 +34,17 @@ impl Call {
     }
 
     fn judge(&self, answer: Answer<'_>, now: i64) -> Result<Verdict, WorkFailure> {
-        if !(200..300).contains(&answer.status) {
-            return Err(by_status(answer, now));
-        }
-        let unreadable = || WorkFailure::transient("Shopify's answer is not JSON", None);
-        let body: Value = serde_json::from_slice(answer.body).map_err(|_| unreadable())?;
-        if !body.is_object() {
-            return Err(unreadable());
-        }
-        if let Some(failure) = by_errors(&body) {
-            return Err(failure);
-        }
+        let body = answer.read(now)?;
         let Some(result) =
             body.pointer("/data").and_then(|data| data.get(MUTATION)).filter(|it| it.is_object())
         else {
-            return Err(WorkFailure::transient("Shopify's answer has no result", None));
+            return Err(admin_api::passing("Shopify's answer has no result").into());
         };
         let errors = match result.get("userErrors") {
             Some(Value::Array(errors)) => errors.as_slice(),
             None | Some(Value::Null) => &[],
             Some(_) => {
-                return Err(WorkFailure::transient("Shopify's answer has unreadable userErrors", None));
+                return Err(admin_api::passing("Shopify's answer has unreadable userErrors").into());
             }
         };
         if errors.is_empty() {
@@ -141,60 +117,6 @@ impl Culprit {
     }
 }
 
-fn by_status(answer: Answer<'_>, now: i64) -> WorkFailure {
-    match answer.status {
-        status @ (401 | 403) => {
-            WorkFailure::permanent(format!("Shopify refused the access token ({status})"))
-        }
-        402 => WorkFailure {
-            class: ErrorClass::Limit,
-            error: "Shopify has frozen the shop for its plan (402)".into(),
-            retry_after_ms: retry_after::wait_ms(answer.retry_after, now),
-        },
-        status => upstream_status::failure("Shopify", status, answer.retry_after, now),
-    }
-}
-
-/// The failure that top-level `errors` mean, if there are any.
-fn by_errors(body: &Value) -> Option<WorkFailure> {
-    let errors = match body.get("errors") {
-        None | Some(Value::Null) => return None,
-        Some(Value::Array(errors)) if errors.is_empty() => return None,
-        Some(Value::Array(errors)) => errors.as_slice(),
-        Some(other) => std::slice::from_ref(other),
-    };
-    let failures: Vec<WorkFailure> = errors.iter().map(|error| by_error(error, body)).collect();
-    // Throttled as a whole: whatever else is said did not happen either. Otherwise the incurable decides.
-    let throttled = failures.iter().find(|failure| failure.retry_after_ms.is_some());
-    let permanent = || failures.iter().find(|failure| failure.class == ErrorClass::Permanent);
-    throttled.or_else(permanent).or(failures.first()).cloned()
-}
-
-fn by_error(error: &Value, body: &Value) -> WorkFailure {
-    let code = error.pointer("/extensions/code").and_then(Value::as_str);
-    let text =
-        format!("Shopify: {}", quote(code, error.get("message").or(Some(error)).and_then(Value::as_str)));
-    match code {
-        Some("THROTTLED") => WorkFailure::transient(text, Some(throttle_wait_ms(body).unwrap_or(1_000))),
-        None | Some("INTERNAL_SERVER_ERROR" | "TIMEOUT" | "SERVICE_UNAVAILABLE") => {
-            WorkFailure::transient(text, None)
-        }
-        Some(_) => WorkFailure::permanent(text),
-    }
-}
-
-/// (needed − available) / restore rate, rounded up.
-fn throttle_wait_ms(body: &Value) -> Option<u64> {
-    let cost = body.pointer("/extensions/cost")?;
-    let figure = |path: &str| cost.pointer(path).and_then(Value::as_f64);
-    let needed = figure("/requestedQueryCost")?;
-    let available = figure("/throttleStatus/currentlyAvailable")?;
-    let rate = figure("/throttleStatus/restoreRate").filter(|rate| *rate > 0.0)?;
-    let wait = ((needed - available).max(0.0) / rate * 1000.0).ceil();
-    // Saturates: the queue's longest wait is applied to it later.
-    Some(wait as u64)
-}
-
 fn by_user_error(error: &Value) -> WorkFailure {
     let code = error.get("code").and_then(Value::as_str);
     let text = format!("Shopify: {}", quote(code, error.get("message").and_then(Value::as_str)));
@@ -220,10 +142,4 @@ fn index_of(error: &Value) -> Option<usize> {
         Value::String(index) => index.parse().ok(),
         index => usize::try_from(index.as_u64()?).ok(),
     }
-}
-
-fn quote(code: Option<&str>, message: Option<&str>) -> String {
-    let message: String =
-        message.unwrap_or_default().chars().filter(|c| !c.is_control()).take(LONGEST_QUOTE).collect();
-    format!("{} {}", code.unwrap_or("(no code)"), message.trim()).trim_end().to_owned()
 }

@@ -6,7 +6,8 @@
 mod answer;
 mod request;
 
-pub use answer::{Answer, Verdict};
+pub use crate::admin_api::Answer;
+pub use answer::Verdict;
 pub use request::Request;
 
 use crate::work::{WorkFailure, WorkItem, WorkResult};
