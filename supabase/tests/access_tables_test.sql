@@ -22,6 +22,7 @@ insert into public.work_audit (store, work_id, topic, action) select s.key, 1, '
 insert into public.event_archive (id, source, type, store, external_id, content_hash, payload)
 select row_number() over (order by s.key), 'shopify', 'orders/create', s.key, s.key || '/archived', 'access', '{}'
 from public.stores s;
+insert into public.sync_cursors (store, name, seen_until) select s.key, 'access', now() from public.stores s;
 insert into public.compliance_requests (store, kind, event_id) select s.key, 'redact_shop', 1 from public.stores s;
 insert into public.worker_runs (worker, started_at) values ('access', now());
 insert into public.suppliers (store, name) select s.key, 'access' from public.stores s;
