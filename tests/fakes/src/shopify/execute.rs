@@ -2,7 +2,7 @@
 
 use super::document::{Operation, argument};
 use super::errors::GraphqlError;
-use super::orders::Search;
+use super::orders::{self, Search};
 use super::refunds;
 use super::schema::{self, Of};
 use super::set_quantities;
@@ -274,9 +274,10 @@ impl<'r> Run<'r> {
     }
 }
 
-/// An order or an inventory item; null when the shop knows neither.
+/// An order, a refund or an inventory item; null when the shop knows no such thing.
 fn node(shop: &Shop, id: &str) -> Value {
-    shop.orders.get(id).cloned().unwrap_or_else(|| item(shop, id))
+    let refund = || orders::refund_of(shop.orders.values(), id);
+    shop.orders.get(id).cloned().or_else(refund).unwrap_or_else(|| item(shop, id))
 }
 
 /// An inventory item with all its levels; null when the shop does not know it.

@@ -51,7 +51,7 @@ pub fn from_rest(order: &Value, now: &str) -> Option<Value> {
         "billingAddress": person("MailingAddress", order.get("billing_address")),
         "currentTotalPriceSet": current.unwrap_or_else(|| total.clone()),
         "transactions": refunds::transactions(order, &id, &total),
-        "refunds": [],
+        "refunds": list(order, "refunds").iter().map(refund).collect::<Vec<_>>(),
         "totalPriceSet": total,
         "totalDiscountsSet": sum("total_discounts"),
         "discountCodes": list(order, "discount_codes").iter().map(|code| code["code"].clone()).collect::<Vec<_>>(),
@@ -86,6 +86,31 @@ fn line(position: usize, item: &Value, shop: Option<&str>) -> Value {
         "customAttributes": attributes(item, "properties"),
         "originalUnitPriceSet": money(item.get("price_set"), item.get("price"), shop),
         "discountAllocations": list(item, "discount_allocations").iter().map(share).collect::<Vec<_>>(),
+    })
+}
+
+fn refund(rest: &Value) -> Value {
+    let at = |name: &str| rest.get(name).cloned().unwrap_or_default();
+    let took = |item: &Value| {
+        json!({
+            "quantity": item["quantity"], "restockType": upper(item, "restock_type"),
+            "lineItem": {"id": format!("gid://shopify/LineItem/{}", text(&item["line_item_id"]))}
+        })
+    };
+    let time = |name: &str| rest.get(name).and_then(Value::as_str).and_then(utc);
+    json!({
+        "__typename": "Refund", "id": format!("gid://shopify/Refund/{}", text(&at("id"))), "note": at("note"),
+        "createdAt": time("created_at"), "processedAt": time("processed_at"),
+        "refundLineItems": list(rest, "refund_line_items").iter().map(took).collect::<Vec<_>>()
+    })
+}
+
+/// A refund of any of these orders, with its order.
+pub fn refund_of<'v>(mut orders: impl Iterator<Item = &'v Value>, id: &str) -> Option<Value> {
+    orders.find_map(|order| {
+        let mut refund = list(order, "refunds").iter().find(|refund| refund["id"] == id)?.clone();
+        refund.as_object_mut()?.insert("order".into(), order.clone());
+        Some(refund)
     })
 }
 

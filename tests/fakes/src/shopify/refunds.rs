@@ -125,7 +125,8 @@ fn execute(shop: &mut Shop, call: &Call<'_>) -> Result<Outcome, (&'static str, &
     }
     shop.groups += 1;
     let refund = json!({
-        "id": format!("gid://shopify/Refund/{}", shop.groups), "note": call.input.get("note"), "createdAt": call.at
+        "id": format!("gid://shopify/Refund/{}", shop.groups), "note": call.input.get("note"), "createdAt": call.at,
+        "processedAt": call.at
     });
     if let Some(fields) = order.as_object_mut() {
         fields.insert("transactions".to_owned(), Value::Array(all));
@@ -166,7 +167,33 @@ pub fn fields(type_name: &str) -> &'static [Field] {
                 ]
             }
         }
-        "Refund" => const { &[scalar("id"), scalar("note"), scalar("createdAt")] },
+        "Refund" => {
+            const {
+                &[
+                    scalar("id"),
+                    scalar("note"),
+                    scalar("createdAt"),
+                    scalar("processedAt"),
+                    object("order", "Order"),
+                    Field {
+                        name: "refundLineItems",
+                        of: Of::Connection("RefundLineItemConnection"),
+                        args: &[("first", "Int"), ("after", "String")],
+                    },
+                ]
+            }
+        }
+        "RefundLineItemConnection" => {
+            const {
+                &[
+                    Field { name: "nodes", of: Of::List("RefundLineItem"), args: &[] },
+                    object("pageInfo", "PageInfo"),
+                ]
+            }
+        }
+        "RefundLineItem" => {
+            const { &[scalar("quantity"), scalar("restockType"), object("lineItem", "LineItem")] }
+        }
         "RefundCreatePayload" => {
             const {
                 &[

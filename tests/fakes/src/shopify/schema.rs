@@ -151,7 +151,11 @@ pub fn fields(type_name: &str) -> &'static [Field] {
         "InventoryLevelEdge" => LEVEL_EDGE,
         "ProductVariantEdge" => VARIANT_EDGE,
         "Node" => const { &[scalar("id")] },
-        "OrderTransaction" | "Refund" | "RefundCreatePayload" => refunds::fields(type_name),
+        "OrderTransaction"
+        | "Refund"
+        | "RefundCreatePayload"
+        | "RefundLineItem"
+        | "RefundLineItemConnection" => refunds::fields(type_name),
         other => schema_orders::fields(other),
     }
 }
@@ -159,7 +163,7 @@ pub fn fields(type_name: &str) -> &'static [Field] {
 /// The types that an abstract one may turn out to be; none for a type that is what it is.
 pub fn possible(type_name: &str) -> &'static [&'static str] {
     match type_name {
-        "Node" => &["InventoryItem", "Order"],
+        "Node" => &["InventoryItem", "Order", "Refund"],
         "PricingValue" => &["MoneyV2", "PricingPercentageValue"],
         "DiscountApplication" => &[
             "AutomaticDiscountApplication",
