@@ -36,6 +36,9 @@ impl std::fmt::Debug for Project {
     }
 }
 
+/// Where the fake shops believe the gateway to be. Like the real ones they take no address of this machine.
+const PUBLIC_URL: &str = "https://ordak.example";
+
 /// The people of the seed who get a token in the dotenv file.
 const TOKENS: [(&str, &str); 4] = [
     ("TOKEN_STAFF_BANNOS", "00000000-0000-4000-8000-000000000001"),
@@ -92,6 +95,7 @@ fn defaults(layout: &Layout, backend: &Backend) -> Result<Vec<(String, String)>>
         ("SHOPIFY_ADMIN_TOKEN", LOCAL_ADMIN_TOKEN.to_owned()),
         ("SHOPIFY_ADMIN_URL", format!("{}/shopify/{{shop}}", fakes_url(layout))),
         ("SLACK_WEBHOOK_URL", format!("{}/slack/alerts", fakes_url(layout))),
+        ("GATEWAY_PUBLIC_URL", PUBLIC_URL.to_owned()),
         ("KIOSK_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173".to_owned()),
     ];
     values.extend(project.jwt_secret.map(|secret| ("SUPABASE_JWT_SECRET", secret)));
@@ -109,8 +113,12 @@ fn with_replacements(
     mut values: Vec<(String, String)>,
     environment: &[(String, String)],
 ) -> Vec<(String, String)> {
+    // Shops that are not ours are never told to send their webhooks to an address that is nobody's.
+    if environment.iter().any(|(name, _)| name == "SHOPIFY_ADMIN_URL") {
+        values.retain(|(known, _)| known != "GATEWAY_PUBLIC_URL");
+    }
     for (name, value) in environment {
-        if name.starts_with("SHOPIFY_") || name == "KIOSK_ORIGINS" {
+        if name.starts_with("SHOPIFY_") || name == "KIOSK_ORIGINS" || name == "GATEWAY_PUBLIC_URL" {
             values.retain(|(known, _)| known != name);
             if !value.is_empty() {
                 values.push((name.clone(), value.clone()));
@@ -204,8 +212,13 @@ mod tests {
 
     #[test]
     fn the_environment_replaces_or_removes_what_is_about_shopify_only() {
-        let values =
-            vec![pair("SHOPIFY_ADMIN_TOKEN", "a"), pair("SHOPIFY_ADMIN_URL", "u"), pair("SUPABASE_URL", "s")];
+        let values = vec![
+            pair("SHOPIFY_ADMIN_TOKEN", "a"),
+            pair("SHOPIFY_ADMIN_URL", "u"),
+            pair("SUPABASE_URL", "s"),
+            pair("GATEWAY_PUBLIC_URL", "p"),
+        ];
+        assert_eq!(with_replacements(values.clone(), &[]), values);
         let environment = [
             pair("SHOPIFY_ADMIN_TOKEN", "b"),
             pair("SHOPIFY_ADMIN_URL", ""),

@@ -14,6 +14,7 @@ pub mod decimal;
 pub mod document;
 pub mod envelope;
 pub mod field;
+pub mod gap_repair;
 pub mod health;
 pub mod inventory_push;
 pub mod jwks;

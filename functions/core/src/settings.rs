@@ -4,6 +4,7 @@
 //! wrong with it, never its value. Secrets print as `[REDACTED]`.
 
 use crate::envelope::Fault;
+use crate::route;
 use crate::secret::Secret;
 use crate::secret_key::SecretKey;
 use crate::signature::SigningSecrets;
@@ -19,6 +20,8 @@ pub type Getter<'a> = &'a dyn Fn(&str) -> Option<String>;
 pub const WEBHOOK_SECRET: &str = "SHOPIFY_WEBHOOK_SECRET";
 /// Name of the variable with the shared Admin API token; a store's own adds `_<STORE>`.
 pub const ADMIN_TOKEN: &str = "SHOPIFY_ADMIN_TOKEN";
+/// Name of the variable with the address at which the gateway is reached from outside.
+pub const PUBLIC_URL: &str = "GATEWAY_PUBLIC_URL";
 /// Version of the Admin API that Ordak speaks.
 pub const ADMIN_API_VERSION: &str = "2026-10";
 
@@ -194,6 +197,45 @@ impl WorkerSettings {
             && shop_domain.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
         let base = self.admin_url.replace("{shop}", shop_domain);
         is_domain.then(|| format!("{base}/admin/api/{ADMIN_API_VERSION}/graphql.json"))
+    }
+}
+
+/// Settings of `gap-repair`.
+#[derive(Clone, Debug)]
+pub struct GapRepairSettings {
+    /// The database, and where the Admin API is.
+    pub worker: WorkerSettings,
+    /// What webhooks are signed with: what none has brought is delivered as one.
+    pub signing: SigningSecrets,
+    /// Where webhooks are to be sent; without it subscriptions are left alone.
+    pub callback: Option<String>,
+}
+
+impl GapRepairSettings {
+    /// Reads what `queue-worker` and `order-ingest` read, and `GATEWAY_PUBLIC_URL`. `variables` as there.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names every problem.
+    pub fn read(get: Getter<'_>, variables: &[(String, String)]) -> Result<Self, Fault> {
+        let mut reader = Reader::new(get);
+        let public = reader.optional(PUBLIC_URL).map(|_| reader.url(PUBLIC_URL));
+        let callback = public.map(|url| format!("{url}{}order-ingest", route::FUNCTIONS));
+        // Both name the settings that they share.
+        let (worker, ingest) = (WorkerSettings::read(get), IngestSettings::read(get, variables));
+        let mut problems: Vec<String> = Vec::new();
+        for fault in [worker.as_ref().err(), ingest.as_ref().err()].into_iter().flatten() {
+            problems.extend(fault.detail().split("; ").map(str::to_owned));
+        }
+        problems.append(&mut reader.problems);
+        for problem in problems {
+            if !reader.problems.contains(&problem) {
+                reader.problems.push(problem);
+            }
+        }
+        match (worker, ingest) {
+            (Ok(worker), Ok(ingest)) => reader.finish(Self { worker, signing: ingest.signing, callback }),
+            _ => Err(reader.finish(()).err().unwrap_or_else(|| Fault::internal("no settings"))),
+        }
     }
 }
 

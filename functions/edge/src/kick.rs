@@ -33,20 +33,12 @@ pub fn kick(function: &'static str, id: &str, env: &Env, context: &Context, key:
     let (id, env, key) = (id.to_owned(), env.clone(), key.clone());
     context.wait_until(async move {
         Delay::from(GATHER).await;
-        match drain(&env, &key, &id).await {
+        match post(QUEUE_WORKER, None, &env, &key, &id).await {
             Ok(200) => {}
             Ok(status) => complain(function, &id, now, &format!("answered {status}")),
             Err(error) => complain(function, &id, now, &error.to_string()),
         }
     });
-}
-
-/// Asks the queue worker to drain now and waits until it has; gives back the status of its answer.
-///
-/// # Errors
-/// When the binding is missing or the worker cannot be reached.
-pub async fn drain(env: &Env, key: &SecretKey, id: &str) -> worker::Result<u16> {
-    post(QUEUE_WORKER, None, env, key, id).await
 }
 
 /// Asks a function, with the service key and this JSON if any, waits for its answer and gives back the status.

@@ -19,13 +19,24 @@ enum Job {
     Orchestrate,
     /// Delete, archive and forget what is due.
     Housekeeping,
+    /// Look for orders that no webhook has brought.
+    RepairGaps,
 }
 
-const SCHEDULES: &[(&str, Job)] =
-    &[("* * * * *", Job::Drain), ("*/15 * * * *", Job::Orchestrate), ("0 * * * *", Job::Housekeeping)];
+const SCHEDULES: &[(&str, Job)] = &[
+    ("* * * * *", Job::Drain),
+    ("*/15 * * * *", Job::Orchestrate),
+    ("0 * * * *", Job::Housekeeping),
+    ("17 * * * *", Job::RepairGaps),
+];
 
 /// The function that decides batches.
 const BATCH_PROCESSOR: &str = "batch-processor";
+/// Which of its jobs.
+const ORCHESTRATE: &str = r#"{"jobType":"orchestrate"}"#;
+
+/// The function that compares stores with their shops.
+const GAP_REPAIR: &str = "gap-repair";
 
 /// Functions that each do a portion of their work a call and say `already_done` when nothing is left.
 const CHORES: [&str; 3] = ["purge_work", "continue_compliance", "archive_events"];
@@ -42,9 +53,10 @@ const CHORE_LIMIT_MS: u64 = 60_000;
 /// A fault when there is none or it failed; nobody else will hear of it.
 pub async fn run(cron: &str, env: &Env, settings: &GatewaySettings, id: &str) -> Result<(), Fault> {
     match job_of(cron) {
-        Some(Job::Drain) => drain(env, settings, id).await,
-        Some(Job::Orchestrate) => orchestrate(env, settings, id).await,
+        Some(Job::Drain) => start(kick::QUEUE_WORKER, None, env, settings, id).await,
+        Some(Job::Orchestrate) => start(BATCH_PROCESSOR, Some(ORCHESTRATE), env, settings, id).await,
         Some(Job::Housekeeping) => housekeeping(settings).await,
+        Some(Job::RepairGaps) => start(GAP_REPAIR, None, env, settings, id).await,
         None => Err(Fault::internal(format!("no job for the schedule {cron:?}"))),
     }
 }
@@ -53,20 +65,18 @@ fn job_of(cron: &str) -> Option<Job> {
     SCHEDULES.iter().find(|(known, _)| *known == cron).map(|(_, job)| *job)
 }
 
-async fn drain(env: &Env, settings: &GatewaySettings, id: &str) -> Result<(), Fault> {
-    match kick::drain(env, &settings.database.service_key, id).await {
+/// Has a function do its work, with this JSON if any, and waits until it has.
+async fn start(
+    function: &str,
+    json: Option<&str>,
+    env: &Env,
+    settings: &GatewaySettings,
+    id: &str,
+) -> Result<(), Fault> {
+    match kick::post(function, json, env, &settings.database.service_key, id).await {
         Ok(200) => Ok(()),
-        Ok(status) => Err(Fault::internal(format!("{} answered {status}", kick::QUEUE_WORKER))),
-        Err(error) => Err(Fault::unavailable(format!("{}: {error}", kick::QUEUE_WORKER))),
-    }
-}
-
-async fn orchestrate(env: &Env, settings: &GatewaySettings, id: &str) -> Result<(), Fault> {
-    let job = r#"{"jobType":"orchestrate"}"#;
-    match kick::post(BATCH_PROCESSOR, Some(job), env, &settings.database.service_key, id).await {
-        Ok(200) => Ok(()),
-        Ok(status) => Err(Fault::internal(format!("{BATCH_PROCESSOR} answered {status}"))),
-        Err(error) => Err(Fault::unavailable(format!("{BATCH_PROCESSOR}: {error}"))),
+        Ok(status) => Err(Fault::internal(format!("{function} answered {status}"))),
+        Err(error) => Err(Fault::unavailable(format!("{function}: {error}"))),
     }
 }
 

@@ -99,6 +99,32 @@ fn slack_is_optional_and_its_address_a_secret() {
 }
 
 #[test]
+fn gap_repair_knows_where_webhooks_go_when_it_is_told() {
+    let base = [("SUPABASE_URL", "https://x.co"), ("SUPABASE_SERVICE_ROLE_KEY", "k")];
+    let secret = [(WEBHOOK_SECRET.to_owned(), "hush".to_owned())];
+    let read = |public: Option<&str>, names: usize, secrets: &[(String, String)]| {
+        let public = public.map(str::to_owned);
+        let get = move |name: &str| {
+            let known =
+                base.iter().take(names).find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            known.or_else(|| public.clone().filter(|_| name == PUBLIC_URL))
+        };
+        GapRepairSettings::read(&get, secrets)
+    };
+    assert_eq!(read(None, 2, &secret).unwrap().callback, None);
+    assert_eq!(read(Some(" "), 2, &secret).unwrap().callback, None);
+    assert_eq!(
+        read(Some("https://ordak.example/"), 2, &secret).unwrap().callback.as_deref(),
+        Some("https://ordak.example/functions/v1/order-ingest")
+    );
+    assert_eq!(
+        read(Some("ordak.example"), 1, &[]).unwrap_err().detail(),
+        "SUPABASE_SERVICE_ROLE_KEY is missing; SHOPIFY_WEBHOOK_SECRET is missing; \
+         GATEWAY_PUBLIC_URL is not an http(s) address without user, query or fragment"
+    );
+}
+
+#[test]
 fn a_stores_own_token_comes_first() {
     let get = getter(&[("SHOPIFY_ADMIN_TOKEN", "all"), ("SHOPIFY_ADMIN_TOKEN_BANNOS", "own")]);
     assert_eq!(admin_token(&get, "bannos").unwrap().expose(), "own");
