@@ -11,6 +11,7 @@ mod bodies;
 mod compliance;
 mod fixtures;
 mod forged;
+mod gap_repair;
 mod gateway;
 mod health;
 mod interleavings;

@@ -62,3 +62,9 @@ async fn queue_worker_names_what_is_missing() -> Outcome {
     names_what_is_missing("queue-worker", "queue-worker", &["SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"])
         .await
 }
+
+#[tokio::test]
+async fn gap_repair_names_what_is_missing() -> Outcome {
+    let variables = ["SHOPIFY_WEBHOOK_SECRET", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"];
+    names_what_is_missing("gap-repair", "gap-repair", &variables).await
+}
