@@ -12,7 +12,7 @@ use tokio::process::{Child, Command};
 pub struct Lone {
     url: String,
     http: reqwest::Client,
-    // Dropped, it closes the script's standard input, which ends the worker; killed, should that not suffice.
+    // Dropped, it closes the script's standard input, which ends the worker. Never killed: that would leave workerd.
     _script: Child,
 }
 
@@ -36,7 +36,6 @@ impl Lone {
             .arg(argument.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()?;
         let output = script.stdout.take().ok_or_else(|| Failure::new("the script has no output"))?;
         let mut lines = BufReader::new(output).lines();

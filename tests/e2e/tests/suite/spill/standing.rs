@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use std::process::Stdio;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStdin, ChildStdout, Command};
 
 const QUEUE: &str = "ordak-ingest-spill";
 
-/// The worker. It ends when it is dropped.
+/// The worker. It ends in order when it is dropped, as its input ends then: killed, it would leave workerd behind.
 pub struct Standing {
     /// The stack as it looks through this worker.
     pub stack: Stack,
@@ -21,7 +21,6 @@ pub struct Standing {
     pub door: Door,
     input: ChildStdin,
     lines: Arc<Mutex<Vec<Value>>>,
-    _process: Child,
 }
 
 impl Standing {
@@ -63,7 +62,6 @@ impl Standing {
             .arg(argument.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .kill_on_drop(true)
             .spawn()?;
         let missing = || Failure::new("a process without pipes");
         let input = process.stdin.take().ok_or_else(missing)?;
@@ -72,7 +70,7 @@ impl Standing {
         let lines = Arc::new(Mutex::new(Vec::new()));
         tokio::spawn(read(output, lines.clone()));
         let stack = Stack { gateway_url: url, ..stack.clone() };
-        Ok(Self { stack, door, input, lines, _process: process })
+        Ok(Self { stack, door, input, lines })
     }
 
     /// Puts a text into the queue past the worker.
