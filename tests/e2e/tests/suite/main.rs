@@ -15,6 +15,7 @@ mod gap_repair;
 mod gateway;
 mod health;
 mod interleavings;
+mod interleavings_of_orders;
 mod kitchen_bad_input;
 mod kitchen_day;
 mod kitchen_races;
