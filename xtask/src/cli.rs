@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::layout::Checkout;
 use crate::settings::Backend;
 use crate::supervisor::{self, Options};
-use crate::{commands, deploy, suites, tidy};
+use crate::{bench, commands, deploy, suites, tidy};
 
 /// The developer command of Ordak.
 #[derive(Parser)]
@@ -39,6 +39,11 @@ pub enum Command {
         /// The sizes of the night: ten times those of every day
         #[arg(long)]
         nightly: bool,
+    },
+    /// Run every benchmark, or one
+    Bench {
+        /// Which benchmark
+        name: Option<String>,
     },
     /// Sign a JSON file as Shopify would and post it
     Send(commands::send::Send),
@@ -102,6 +107,7 @@ pub async fn dispatch(command: Command, checkout: &Checkout) -> Result<ExitCode>
         Command::Down { wipe } => supervisor::down(checkout, wipe).await?,
         Command::Supervise => supervisor::supervise(checkout).await?,
         Command::Test { suite, nightly } => return suites::run(checkout, suite.as_deref(), nightly).await,
+        Command::Bench { name } => return bench::run(checkout, name.as_deref()).await,
         Command::Send(send) => return commands::send::run(checkout, send).await,
         Command::Token(token) => commands::token::run(checkout, token).await?,
         Command::Cron { name } => return commands::cron::run(checkout, name.as_deref()).await,

@@ -10,6 +10,9 @@ const DEFAULT_PORT_BASE: u16 = 8780;
 /// How far the test stack is from the development stack, so that both can run.
 const TEST_PORT_OFFSET: u16 = 50;
 
+/// How far the database of the benchmarks is from it.
+const BENCH_PORT_OFFSET: u16 = 60;
+
 /// The checkout that the command works in.
 #[derive(Clone, Debug)]
 pub struct Checkout {
@@ -55,13 +58,15 @@ impl Checkout {
     }
 }
 
-/// Which of the two stacks of a checkout.
+/// Which of the stacks of a checkout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StackName {
     /// The one people work with; its data stays.
     Dev,
     /// The one that suites run against; it starts from nothing each time.
     Test,
+    /// The database that benchmarks run against; it starts from nothing each time.
+    Bench,
 }
 
 impl StackName {
@@ -70,6 +75,7 @@ impl StackName {
         match self {
             Self::Dev => "dev",
             Self::Test => "test",
+            Self::Bench => "bench",
         }
     }
 }
@@ -89,7 +95,11 @@ impl Ports {
                 _ => bail!("ORDAK_PORT_BASE is `{text}`: it must be a port number from 1024 to 65000"),
             },
         };
-        let offset = if name == StackName::Test { TEST_PORT_OFFSET } else { 0 };
+        let offset = match name {
+            StackName::Dev => 0,
+            StackName::Test => TEST_PORT_OFFSET,
+            StackName::Bench => BENCH_PORT_OFFSET,
+        };
         Ok(Self { base: base + offset })
     }
 

@@ -1,6 +1,7 @@
 //! The developer command, `cargo xtask …`: sets up, builds, runs, tests and deploys Ordak. It knows how the parts are
 //! started and wired, never what an order is; the one exception is the sample order that shows a stack at work.
 
+mod bench;
 mod cli;
 mod commands;
 mod database;

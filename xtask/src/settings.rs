@@ -80,7 +80,7 @@ impl Backend {
 pub fn of_functions(layout: &Layout, backend: &Backend) -> Result<Vec<(String, String)>> {
     let environment = match layout.name {
         StackName::Dev => std::env::vars().collect(),
-        StackName::Test => Vec::new(),
+        StackName::Test | StackName::Bench => Vec::new(),
     };
     Ok(with_replacements(defaults(layout, backend)?, &environment))
 }

@@ -69,7 +69,7 @@ impl Stack {
 
     async fn start_database(&mut self) -> Result<()> {
         let place = Place::of(&self.layout)?;
-        if self.layout.name == StackName::Test || !place.data.exists() {
+        if self.layout.name != StackName::Dev || !place.data.exists() {
             postgres::server::wipe(&place)?;
             schema::forget(&self.layout)?;
         }

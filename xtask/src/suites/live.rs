@@ -34,7 +34,7 @@ pub fn take(layout: &Layout) -> Result<Lock> {
     match lock::attempt(&layout.path("lock"), &me)? {
         Attempt::Taken(lock) => Ok(lock),
         Attempt::Held(_) => {
-            bail!("another `cargo xtask test` of this checkout is running. Wait for it to end.")
+            bail!("another `cargo xtask test` (or `bench`) of this checkout is running. Wait for it to end.")
         }
     }
 }
