@@ -101,10 +101,10 @@ begin
     update public.stage_events s set meta = private.redact_meta(s.meta)
     where s.store = p_store and s.order_id = any(v_ids) and s.meta <> private.redact_meta(s.meta);
 
-    -- Work names its order; what else it says about it is for the worker that has done it.
+    -- Work keeps what it needs to be done, money among it, and nothing about people.
     update public.work_queue w set
         payload = jsonb_build_object('order_gid', w.payload ->> 'order_gid', 'redacted', true)
-            || private.pick(w.payload, '{event_id,order_id}'),
+            || private.pick(w.payload, '{event_id,order_id,batch_id,amount,currency,sku,quantity}'),
         last_error = case when w.last_error is not null then '[redacted]' end
     where w.payload ->> 'order_gid' = any(p_gids) and w.store = p_store and not w.payload ? 'redacted';
     update public.dead_letters d set body = '[redacted]', encoding = 'utf8'

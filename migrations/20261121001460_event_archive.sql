@@ -1,7 +1,10 @@
 -- Events of settled orders move out of the way, so that the indexes that every delivery touches stay small.
 --
--- The archive has one index for reading beside its key. Should anything about an archived order arrive, its events come
--- back first: everything that reads events of an order finds them in event_store, and need not know of the archive.
+-- An event of a 7 KB order takes 5.8 KB of table and 0.3 KB of index: 100 million are 580 GB, which a disk may hold,
+-- and 30 GB of index, half of it written at random places, which memory may not. What stays here is the last quarter of
+-- a year and what is still open; of three years that is a twelfth, and 3 GB of index. The archive has one index for
+-- reading beside its key. Should anything about an archived order arrive, its events come back first: everything that
+-- reads events of an order finds them in event_store, and need not know of the archive.
 
 create table public.event_archive (
     like public.event_store including defaults,
@@ -146,7 +149,7 @@ revoke execute on function private.archive_orders(timestamptz, integer) from pub
 comment on function private.archive_orders(timestamptz, integer) is
     'Looks at the next p_limit orders and archives those that are older and settled. Returns {orders, events, more}. Called by archive_events only; no error codes.';
 
-create function public.archive_events(p_limit integer default 500, p_days integer default 90)
+create function public.archive_events(p_limit integer default 1000, p_days integer default 90)
 returns jsonb
 language plpgsql
 volatile
@@ -155,7 +158,7 @@ set search_path = ''
 as $$
 -- definer because: nobody may write events directly, the service role included.
 declare
-    v_limit integer := least(greatest(coalesce(p_limit, 500), 1), 5000);
+    v_limit integer := least(greatest(coalesce(p_limit, 1000), 1), 5000);
     v_before timestamptz := now() - make_interval(days => greatest(coalesce(p_days, 90), 7));
     v_orders jsonb := private.archive_orders(v_before, v_limit);
     v_ids bigint[];

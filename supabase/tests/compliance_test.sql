@@ -1,6 +1,6 @@
 -- Requests to show and to forget people: everything personal goes, from everywhere, and never comes back.
 begin;
-select plan(54);
+select plan(58);
 
 -- Every text of this order that is personal has the word Quasimodo in it.
 create function pg_temp.payload(p_number bigint, p_more jsonb default '{}')
@@ -124,7 +124,7 @@ from (values
 ) as letter (n, body, encoding);
 reset role;
 insert into public.work_queue (topic, store, payload, dedupe_key, status, last_error, finished_at) values
-    ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/87001", "order_id": "bannos-87001", "name": "Quasimodo"}',
+    ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/87001", "order_id": "bannos-87001", "name": "Quasimodo", "amount": "5.00"}',
         'c1', 'dead', 'no such address: Quasimodo Street', now()),
     ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/87003", "name": "Esmeralda"}', 'c2', 'dead', 'x', now());
 insert into public.dead_letters (store, source, reason, body, encoding, work_id)
@@ -224,10 +224,10 @@ select is(
 select is(
     (select array_agg((w.dedupe_key, w.payload, w.last_error)::text order by w.id) from public.work_queue w where w.topic = 'courier_booking'),
     array[
-        '(c1,"{""order_id"": ""bannos-87001"", ""redacted"": true, ""order_gid"": ""gid://shopify/Order/87001""}",[redacted])',
+        '(c1,"{""amount"": ""5.00"", ""order_id"": ""bannos-87001"", ""redacted"": true, ""order_gid"": ""gid://shopify/Order/87001""}",[redacted])',
         '(c2,"{""name"": ""Esmeralda"", ""order_gid"": ""gid://shopify/Order/87003""}",x)'
     ],
-    'work about his orders keeps only what it was'
+    'work about his orders keeps what it needs to be done'
 );
 select is(
     (select s.meta from public.stage_events s where s.action = 'qc_return_to_decorating' and s.order_id = 'bannos-87001'),
@@ -294,6 +294,18 @@ select is(
     (select (d.reason, d.body like '%quasimodo%')::text from public.dead_letters d where d.external_id = 'flourlane/shop/redact/q4'),
     '("the body is about another shop",f)', 'is for a person to look at, and nothing is forgotten'
 );
+
+-- A shop that is none of ours
+select is(
+    pg_temp.deliver('orders/create', 'n1', pg_temp.order_of(87009, 0), pg_temp.payload(87009), 'nobody') #>> '{data,outcome}', 'ignored',
+    'an order of a shop that nobody knows'
+);
+select is(pg_temp.traces(), '{events,letters,lines,orders}', 'is kept as a letter');
+select is(
+    pg_temp.ask('shop/redact', 'n2', '{"customer_id": null, "shop_domain": "nobody.myshopify.com"}', 'nobody') #>> '{data,outcome}',
+    'ignored', 'when that shop is to be forgotten'
+);
+select is(pg_temp.traces(), '{events,lines,orders}', 'the letter is emptied');
 
 -- To forget a shop
 select is(pg_temp.ask('shop/redact', 'q5', '{"customer_id": null}') #>> '{data,outcome}', 'updated', 'a shop is to be forgotten');
