@@ -63,7 +63,7 @@ async fn test(
 ) -> Result<Counts> {
     let env = interrupt.unless(stack.start()).await?;
     env.write(&layout.env_file())?;
-    tests.envs(env.iter());
+    tests.envs(env.iter()).env("ORDAK_LOGS", layout.path("logs"));
     tokio::select! {
         counts = cargo::test(tests) => counts,
         watched = stack.watch(interrupt) => {

@@ -24,6 +24,7 @@ mod main_job;
 mod misconfigured;
 mod office;
 mod order_ingest;
+mod privacy;
 mod published_keys;
 mod push_order;
 mod queue_worker;
