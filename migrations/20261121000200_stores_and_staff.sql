@@ -53,18 +53,24 @@ comment on table public.staff_stores is 'Which stores a member of staff works fo
 
 create function private.stores_for(p_user uuid, p_minimum public.staff_role)
 returns text[]
-language sql
+language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
-    -- definer because: the caller cannot read staff of other people, and policies on staff would recurse.
-    select coalesce(array_agg(s.key order by s.key), '{}')
-    from public.staff st
-    join public.stores s
-        on st.role = 'Admin'
-        or exists (select 1 from public.staff_stores ss where ss.user_id = st.user_id and ss.store = s.key)
-    where st.user_id = p_user and st.active and st.role >= p_minimum;
+-- definer because: the caller cannot read staff of other people, and policies on staff would recurse.
+-- This and those that build on it: not plain SQL, since with a search_path of its own that would be parsed and planned
+-- anew at every call, and every call of the API begins here.
+begin
+    return (
+        select coalesce(array_agg(s.key order by s.key), '{}')
+        from public.staff st
+        join public.stores s
+            on st.role = 'Admin'
+            or exists (select 1 from public.staff_stores ss where ss.user_id = st.user_id and ss.store = s.key)
+        where st.user_id = p_user and st.active and st.role >= p_minimum
+    );
+end;
 $$;
 revoke execute on function private.stores_for(uuid, public.staff_role) from public, anon, authenticated;
 comment on function private.stores_for(uuid, public.staff_role) is
@@ -72,18 +78,22 @@ comment on function private.stores_for(uuid, public.staff_role) is
 
 create function private.caller()
 returns uuid
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    -- PostgREST takes whatever the project's key has signed, also a token without an audience, an end or a person.
-    -- Only one that is for signed-in users, and ends, says who somebody is.
-    select case
-        when auth.jwt() -> 'aud' ? 'authenticated'
-            and jsonb_typeof(auth.jwt() -> 'exp') = 'number'
-            and pg_input_is_valid(auth.jwt() ->> 'sub', 'uuid')
-            then (auth.jwt() ->> 'sub')::uuid
-    end;
+-- PostgREST takes whatever the project's key has signed, also a token without an audience, an end or a person.
+-- Only one that is for signed-in users, and ends, says who somebody is.
+declare
+    v_claims jsonb := auth.jwt();
+begin
+    if v_claims -> 'aud' ? 'authenticated'
+        and jsonb_typeof(v_claims -> 'exp') = 'number'
+        and pg_input_is_valid(v_claims ->> 'sub', 'uuid') then
+        return (v_claims ->> 'sub')::uuid;
+    end if;
+    return null;
+end;
 $$;
 revoke execute on function private.caller() from public, anon;
 grant execute on function private.caller() to authenticated, service_role;
@@ -92,13 +102,15 @@ comment on function private.caller() is
 
 create function private.readable_stores(p_minimum public.staff_role default 'Staff')
 returns text[]
-language sql
+language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
-    -- definer because: called from policies by users who cannot read staff themselves.
-    select private.stores_for((select private.caller()), p_minimum);
+-- definer because: called from policies by users who cannot read staff themselves.
+begin
+    return private.stores_for(private.caller(), p_minimum);
+end;
 $$;
 revoke execute on function private.readable_stores(public.staff_role) from public, anon;
 grant execute on function private.readable_stores(public.staff_role) to authenticated;
@@ -107,11 +119,13 @@ comment on function private.readable_stores(public.staff_role) is
 
 create function private.is_service()
 returns boolean
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select coalesce(auth.role() = 'service_role', false);
+begin
+    return coalesce(auth.role() = 'service_role', false);
+end;
 $$;
 revoke execute on function private.is_service() from public, anon;
 grant execute on function private.is_service() to authenticated, service_role;

@@ -48,7 +48,9 @@ comment on column public.orders.last_event_id is
 comment on column public.orders.total_amount is
     'In units of currency. Three decimals because some currencies have them; shown with the decimals of the currency.';
 
+-- Included, so that the dashboard counts open orders without touching one.
 create index orders_queue_idx on public.orders (store, due_date, size, shopify_order_number)
+    include (stage, placeholder)
     where stage <> 'Complete' and cancelled_at is null;
 create index orders_unassigned_idx on public.orders (store, stage, due_date)
     where assignee_id is null and stage <> 'Complete';
@@ -116,6 +118,7 @@ create table public.stage_events (
     source text not null check (source in ('kiosk', 'app', 'edge', 'sql')),
     scan_id uuid,
     meta jsonb not null default '{}'::jsonb,
+    entered_at timestamptz,
     at timestamptz not null default now(),
     created_at timestamptz not null default now(),
     foreign key (store, order_id) references public.orders (store, id)
@@ -125,6 +128,8 @@ create index stage_events_performed_by_idx on public.stage_events (performed_by)
 create index stage_events_store_at_idx on public.stage_events (store, at);
 create unique index stage_events_store_scan_id_idx on public.stage_events (store, scan_id) where scan_id is not null;
 comment on table public.stage_events is 'Append-only audit of everything that happens to an order.';
+comment on column public.stage_events.entered_at is
+    'Of a move to another stage: when the order had come into the one it leaves. Written by stage_events_note_entry.';
 
 create function private.refuse_change()
 returns trigger
@@ -167,19 +172,24 @@ create trigger stage_events_no_truncate before truncate on public.stage_events
 
 create function public.priority(p_order public.orders)
 returns text
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select case
-        when p_order.due_date is null then 'Low'
-        when p_order.due_date <= t.today then 'High'
-        when p_order.due_date = t.today + 1 then 'Medium'
+-- Not plain SQL: with a search_path of its own that would be parsed and planned anew for every row.
+declare
+    v_today date;
+begin
+    if p_order.due_date is null then
+        return 'Low';
+    end if;
+    v_today := now() at time zone (select s.timezone from public.stores s where s.key = p_order.store);
+    return case
+        when p_order.due_date <= v_today then 'High'
+        when p_order.due_date = v_today + 1 then 'Medium'
         else 'Low'
-    end
-    from (
-        select (now() at time zone (select s.timezone from public.stores s where s.key = p_order.store))::date as today
-    ) t;
+    end;
+end;
 $$;
 revoke execute on function public.priority(public.orders) from public, anon;
 grant execute on function public.priority(public.orders) to authenticated, service_role;

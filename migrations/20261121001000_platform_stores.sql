@@ -2,11 +2,13 @@
 
 create function private.acting_user(p_user uuid)
 returns uuid
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select case when private.is_service() then p_user else private.caller() end;
+begin
+    return case when private.is_service() then p_user else private.caller() end;
+end;
 $$;
 revoke execute on function private.acting_user(uuid) from public, anon;
 grant execute on function private.acting_user(uuid) to authenticated, service_role;
@@ -15,17 +17,18 @@ comment on function private.acting_user(uuid) is
 
 create function private.acting_stores(p_user uuid default null, p_minimum public.staff_role default 'Staff')
 returns text[]
-language sql
+language plpgsql
 stable
 security definer
 set search_path = ''
 as $$
-    -- definer because: the caller cannot read staff of other people, and the service role may speak for one of them.
-    select case
-        when private.is_service() and p_user is null then
-            (select coalesce(array_agg(s.key order by s.key), '{}') from public.stores s)
-        else private.stores_for(private.acting_user(p_user), p_minimum)
-    end;
+-- definer because: the caller cannot read staff of other people, and the service role may speak for one of them.
+begin
+    if p_user is null and private.is_service() then
+        return (select coalesce(array_agg(s.key order by s.key), '{}') from public.stores s);
+    end if;
+    return private.stores_for(private.acting_user(p_user), p_minimum);
+end;
 $$;
 revoke execute on function private.acting_stores(uuid, public.staff_role) from public, anon;
 grant execute on function private.acting_stores(uuid, public.staff_role) to authenticated, service_role;

@@ -36,11 +36,14 @@ comment on type private.decision is 'What an action means for an order: a refusa
 
 create function private.next_action(p_order public.orders)
 returns text
-language sql
+language plpgsql
 immutable
 set search_path = ''
 as $$
-    select case
+-- This and the next: not plain SQL, since with a search_path of its own that would be parsed and planned anew for
+-- every row. A page of 200 orders took 54 ms and takes 5.
+begin
+    return case
         when p_order.cancelled_at is not null or p_order.placeholder or p_order.stage = 'Complete' then null
         when p_order.filling_start_ts is null then 'handle_print_barcode'
         when p_order.stage = 'Filling' then 'complete_filling'
@@ -49,6 +52,7 @@ as $$
         when p_order.packing_start_ts is null then 'start_packing'
         else 'complete_packing'
     end;
+end;
 $$;
 revoke execute on function private.next_action(public.orders) from public, anon;
 grant execute on function private.next_action(public.orders) to authenticated, service_role;
@@ -56,11 +60,12 @@ comment on function private.next_action(public.orders) is 'What the next automat
 
 create function private.order_card(p_order public.orders)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select jsonb_build_object(
+begin
+    return jsonb_build_object(
         'id', p_order.id,
         'store', p_order.store,
         'order_number', p_order.shopify_order_number,
@@ -82,6 +87,7 @@ as $$
         'packing_complete_ts', p_order.packing_complete_ts,
         'next_action', private.next_action(p_order)
     );
+end;
 $$;
 revoke execute on function private.order_card(public.orders) from public, anon;
 grant execute on function private.order_card(public.orders) to authenticated, service_role;
@@ -90,11 +96,12 @@ comment on function private.order_card(public.orders) is
 
 create function private.action_answer(p_order public.orders, p_event public.stage_events, p_already_done boolean)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select private.ok(
+begin
+    return private.ok(
         private.order_card(p_order) || jsonb_build_object(
             'event',
             case when p_event.id is not null then
@@ -110,6 +117,7 @@ as $$
         ),
         p_already_done
     );
+end;
 $$;
 revoke execute on function private.action_answer(public.orders, public.stage_events, boolean)
     from public, anon, authenticated;
@@ -118,16 +126,21 @@ comment on function private.action_answer(public.orders, public.stage_events, bo
 
 create function private.last_event(p_order public.orders, p_action text)
 returns public.stage_events
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select e.*
+declare
+    v_event public.stage_events;
+begin
+    select * into v_event
     from public.stage_events e
     where e.store = p_order.store and e.order_id = p_order.id
         and case when p_action is null then e.stage_from <> e.stage_to else e.action = p_action end
     order by e.at desc, e.id desc
     limit 1;
+    return v_event;
+end;
 $$;
 revoke execute on function private.last_event(public.orders, text) from public, anon, authenticated;
 comment on function private.last_event(public.orders, text) is

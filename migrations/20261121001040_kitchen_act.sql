@@ -10,16 +10,21 @@ create function private.record_event(
     p_meta jsonb
 )
 returns public.stage_events
-language sql
+language plpgsql
 set search_path = ''
 as $$
+declare
+    v_event public.stage_events;
+begin
     insert into public.stage_events (store, order_id, stage_from, stage_to, action, performed_by, source, scan_id, meta)
     values (
         p_order.store, p_order.id, p_order.stage, p_stage_to, p_action, p_user, p_source, p_scan_id,
         jsonb_strip_nulls(coalesce(p_meta, '{}'::jsonb))
     )
     on conflict (store, scan_id) where scan_id is not null do nothing
-    returning *;
+    returning * into v_event;
+    return v_event;
+end;
 $$;
 revoke execute on function private.record_event(
     public.orders, text, public.order_stage, uuid, uuid, text, jsonb

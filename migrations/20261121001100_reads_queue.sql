@@ -26,11 +26,12 @@ comment on function private.refuse_store(text) is
 
 create function private.queue_row(p_order public.orders)
 returns jsonb
-language sql
+language plpgsql
 stable
 set search_path = ''
 as $$
-    select private.order_card(p_order) || jsonb_build_object(
+begin
+    return private.order_card(p_order) || jsonb_build_object(
         'customer_name', p_order.customer_name,
         'notes', p_order.notes,
         'delivery_method', p_order.delivery_method,
@@ -38,6 +39,7 @@ as $$
         'inventory_blocked', p_order.inventory_blocked,
         'allocation_status', p_order.allocation_status
     );
+end;
 $$;
 revoke execute on function private.queue_row(public.orders) from public, anon;
 grant execute on function private.queue_row(public.orders) to authenticated, service_role;

@@ -73,18 +73,24 @@ begin
     select coalesce(jsonb_agg(private.queue_row(page.found) order by page.place), '[]')
     into v_orders
     from (
+        -- Cut first and numbered then: numbering all of them would sort all of them.
         select
-            o as found,
+            cut.found,
             row_number() over (
-                order by o.stage, o.due_date, o.size, length(coalesce(o.shopify_order_number, '')),
-                    coalesce(o.shopify_order_number, ''), o.id
+                order by (cut.found).stage, (cut.found).due_date, (cut.found).size,
+                    length(coalesce((cut.found).shopify_order_number, '')),
+                    coalesce((cut.found).shopify_order_number, ''), (cut.found).id
             ) as place
-        from public.orders o
-        where o.store = p_store and o.stage = any (v_stages) and o.assignee_id is null and o.stage <> 'Complete'
-            and o.cancelled_at is null and not o.placeholder
-        order by place
-        limit coalesce(p_limit, 50)
-        offset coalesce(p_offset, 0)
+        from (
+            select o as found
+            from public.orders o
+            where o.store = p_store and o.stage = any (v_stages) and o.assignee_id is null and o.stage <> 'Complete'
+                and o.cancelled_at is null and not o.placeholder
+            order by o.stage, o.due_date, o.size, length(coalesce(o.shopify_order_number, '')),
+                coalesce(o.shopify_order_number, ''), o.id
+            limit coalesce(p_limit, 50)
+            offset coalesce(p_offset, 0)
+        ) cut
     ) page;
     return private.ok(jsonb_build_object('orders', v_orders));
 end;

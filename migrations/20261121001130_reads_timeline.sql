@@ -23,7 +23,8 @@ begin
     with entry as (
         (
             select e.received_at as at, 1 as kind_rank, e.id, 'webhook' as kind, e.type as action,
-                null::uuid as by, jsonb_build_object('event_id', e.id, 'occurred_at', e.occurred_at) as detail
+                null::uuid as by,
+                jsonb_build_object('event_id', e.id, 'source', e.source, 'occurred_at', e.occurred_at) as detail
             from public.event_store e
             where e.store = v_target.store and e.ref_id = v_gid
             order by e.id desc
@@ -32,7 +33,7 @@ begin
         union all
         (
             select e.received_at, 1, e.id, 'webhook', e.type, null::uuid,
-                jsonb_build_object('event_id', e.id, 'occurred_at', e.occurred_at)
+                jsonb_build_object('event_id', e.id, 'source', e.source, 'occurred_at', e.occurred_at)
             from public.event_archive e
             where e.store = v_target.store and e.ref_id = v_gid
             order by e.id desc
@@ -40,7 +41,15 @@ begin
         )
         union all
         (
-            select e.at, 2, e.id, case e.source when 'kiosk' then 'scan' else 'action' end, e.action, e.performed_by,
+            -- Whatever ships an order or corrects its customs says so in the audit trail, by the first word of the action.
+            select e.at, 2, e.id,
+                case
+                    when e.source = 'kiosk' then 'scan'
+                    when e.action ~ '^(booking|shipment|fulfillment)_' then 'shipment'
+                    when e.action ~ '^customs_' then 'customs'
+                    else 'action'
+                end,
+                e.action, e.performed_by,
                 jsonb_build_object(
                     'stage_from', e.stage_from, 'stage_to', e.stage_to, 'source', e.source, 'meta', e.meta
                 )
@@ -87,4 +96,4 @@ $$;
 revoke execute on function public.get_order_timeline(text) from public, anon;
 grant execute on function public.get_order_timeline(text) to authenticated, service_role;
 comment on function public.get_order_timeline(text) is
-    'Webhooks, scans, actions and stock movements of an order, oldest first, the latest 500. Callable by Staff of its store and service_role. Codes: BAD_INPUT, NOT_FOUND, PERMISSION_DENIED.';
+    'Webhooks, scans, actions, stock movements, shipments and customs of an order, oldest first, the latest 500. Callable by Staff of its store and service_role. Codes: BAD_INPUT, NOT_FOUND, PERMISSION_DENIED.';

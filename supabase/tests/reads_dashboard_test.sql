@@ -1,6 +1,6 @@
 -- Figures of the dashboard and the timeline of an order.
 begin;
-select plan(23);
+select plan(25);
 
 update public.orders set stage = 'Complete' where stage <> 'Complete';
 
@@ -101,14 +101,23 @@ insert into public.inventory_txn (item_id, store, order_id, line_id, delta, reas
 select i.id, 'bannos', 'bannos-905002', '1', -1, 'hold', 'test/905002/1', now() - interval '23 hours'
 from public.inventory_items i
 where i.store = 'bannos' and i.sku = 'MWW0034';
+insert into public.stage_events (store, order_id, action, source, meta, at) values
+    ('bannos', 'bannos-905002', 'booking_create_request', 'sql', '{}', now() - interval '150 minutes'),
+    ('bannos', 'bannos-905002', 'shipment_delivered', 'edge', '{"tracking": "T1"}', now() - interval '20 minutes'),
+    ('bannos', 'bannos-905002', 'customs_corrected', 'edge', '{"reduction": "4.00"}', now() - interval '10 minutes'),
+    ('bannos', 'bannos-905002', 'order_allocated', 'sql', '{}', now() - interval '5 minutes');
 
 set local role authenticated;
 create temp table timeline on commit drop as select public.get_order_timeline('#B905002') -> 'data' as data;
 select is(
     (select string_agg(e.value ->> 'kind', ' ' order by e.ordinality)
         from timeline, jsonb_array_elements(data -> 'entries') with ordinality e),
-    'webhook stock scan scan scan', 'everything that happened, oldest first'
+    'webhook stock scan scan scan shipment shipment customs action', 'everything that happened, oldest first'
 );
+select is(
+    (select data #>> '{entries,7,detail,meta,reduction}' from timeline), '4.00', 'what is said about customs is shown'
+);
+select is((select data #>> '{entries,0,detail,source}' from timeline), 'shopify', 'a webhook says where it came from');
 select is(
     (select data #> '{entries,1,detail}' from timeline), '{"sku": "MWW0034", "delta": -1, "line_id": "1"}',
     'a stock movement says what moved'

@@ -78,7 +78,9 @@ select o.shopify_order_gid, o.shopify_order_id, o.store, o.id
 from public.orders o
 where o.store = 'bench';
 
-insert into public.stage_events (store, order_id, stage_from, stage_to, action, performed_by, source, scan_id, meta, at)
+insert into public.stage_events (
+    store, order_id, stage_from, stage_to, action, performed_by, source, scan_id, meta, entered_at, at
+)
 select
     'bench',
     'bench-' || (100000 + p.n),
@@ -89,6 +91,8 @@ select
     case when p.n % 10 = 0 then 'app' else 'kiosk' end,
     gen_random_uuid(),
     '{"auto": true}',
+    -- The trigger would find the same, one row after the other. Starting to pack moves no order.
+    case when s.stage_from <> s.stage_to then p.printed_at + p.step * (case s.number when 5 then 3 else s.number - 1 end) end,
     p.printed_at + p.step * s.number
 from plan p
 cross join (
