@@ -9,6 +9,7 @@
 //! | `GET /_shop?shop=` | orders and webhook subscriptions of one shop |
 //! | `POST /_shop {shop, orders, without, subscriptions}` | puts orders (in the form of webhooks) and subscriptions into one shop |
 //! | `GET /_faults`, `POST /_faults {upstream, mode, count \| rate, shop, match, …}` | lists or arms faults |
+//! | `GET /_modes` | every way in which a request can be made to go wrong |
 //! | `DELETE /_faults?id=` | disarms one |
 //! | `POST /_reset {shop?}` | forgets calls, effects, faults and shops; with a shop only its stock, orders, settings and faults |
 
@@ -16,7 +17,7 @@ use crate::World;
 use crate::calls::Call;
 use crate::calls::CallFilter;
 use crate::effects::EffectFilter;
-use crate::faults::FaultRequest;
+use crate::faults::{FaultRequest, Mode};
 use crate::lock::lock;
 use crate::shopify::{ShopSettings, Stocking};
 use axum::extract::{Query, State};
@@ -37,6 +38,7 @@ pub fn routes() -> Router<World> {
         .route("/_effects", get(effects))
         .route("/_state", get(state).post(set_state))
         .route("/_shop", get(contents).post(stock))
+        .route("/_modes", get(async || Json(json!({"modes": Mode::ALL}))))
         .route("/_faults", get(list_faults).post(arm).delete(disarm))
         .route("/_reset", post(reset))
 }
@@ -134,6 +136,7 @@ async fn reset(State(world): State<World>, body: Bytes) -> Response {
             lock(&world.effects).clear();
             lock(&world.faults).clear();
             lock(&world.shops).clear();
+            lock(&world.sunk).clear();
         }
     }
     Json(json!({"ok": true})).into_response()

@@ -34,10 +34,16 @@ pub async fn serve(State(world): State<World>, request: Request<Body>) -> Respon
         lock(&world.calls).finish(ticket, |call| call.fault = Some(fault.mode.name().to_owned()));
     }
 
-    let dispatch = || dispatch(&world, &upstream, shop.as_deref(), &parts, &body);
+    let execute = {
+        let (world, upstream, shop, body) = (world.clone(), upstream.clone(), shop.clone(), body.clone());
+        move || dispatch(&world, &upstream, shop.as_deref(), &parts, &body)
+    };
     let reply = match &fault {
-        None => faults::Reply::plain(dispatch()),
-        Some(fault) => faults::apply(fault, &upstream, dispatch).await,
+        None => faults::Reply::plain(execute()),
+        Some(fault) => {
+            let held = shop.as_deref().and_then(|shop| shopify::hold(&world, shop, &body));
+            faults::apply(fault, &subject, held, execute).await
+        }
     };
     lock(&world.calls).finish(ticket, |call| {
         call.status = reply.status;
@@ -49,7 +55,7 @@ pub async fn serve(State(world): State<World>, request: Request<Body>) -> Respon
 fn dispatch(world: &World, upstream: &str, shop: Option<&str>, parts: &Parts, body: &Bytes) -> Answer {
     match shop {
         Some(shop) => shopify::answer(world, shop, parts, body),
-        None if sinks::knows(upstream) => sinks::answer(upstream, &parts.headers),
+        None if sinks::knows(upstream) => sinks::answer(world, upstream, parts, body),
         None => Answer::json(StatusCode::NOT_FOUND, &json!({"errors": "Not Found"})),
     }
 }

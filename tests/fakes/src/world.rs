@@ -4,6 +4,7 @@ use crate::calls::CallLog;
 use crate::effects::Ledger;
 use crate::faults::FaultBook;
 use crate::shopify::Shops;
+use crate::sinks::Memory;
 use std::sync::{Arc, Mutex};
 
 /// Everything the fakes remember. Clones share the same memory.
@@ -13,4 +14,5 @@ pub struct World {
     pub(crate) effects: Arc<Mutex<Ledger>>,
     pub(crate) faults: Arc<Mutex<FaultBook>>,
     pub(crate) shops: Arc<Mutex<Shops>>,
+    pub(crate) sunk: Arc<Mutex<Memory>>,
 }

@@ -10,8 +10,12 @@ use support::{Fakes, ITEM, SHOP, quantity};
 async fn records_every_call_with_headers_body_status_and_key() {
     let fakes = Fakes::start().await;
     fakes.push("k1", json!([quantity(ITEM, 5, json!(0))])).await;
-    let posted =
-        fakes.client.post(format!("{}/slack/hook", fakes.url)).header("X-Test", "a").body("plain").send();
+    let posted = fakes
+        .client
+        .post(format!("{}/slack/hook", fakes.url))
+        .header("X-Test", "a")
+        .body(r#"{"text":"plain"}"#)
+        .send();
     assert_eq!(posted.await.unwrap().text().await.unwrap(), "ok");
     let shopify = fakes.get("/_calls?upstream=shopify").await;
     let call = &shopify["calls"][0];
@@ -20,7 +24,7 @@ async fn records_every_call_with_headers_body_status_and_key() {
     assert_eq!(call["shop"], SHOP);
     assert_eq!(call["body"]["variables"]["key"], "k1");
     let slack = fakes.get("/_calls?upstream=slack").await;
-    assert_eq!(slack["calls"][0]["body"], "plain");
+    assert_eq!(slack["calls"][0]["body"]["text"], "plain");
     assert_eq!(slack["calls"][0]["headers"]["x-test"], "a");
     let all = fakes.get("/_calls").await;
     assert_eq!(all["calls"].as_array().unwrap().len(), 2);

@@ -40,6 +40,10 @@ async fn answers_with_statuses_and_bodies_of_broken_servers() {
         ("502_html", 502),
         ("503", 503),
         ("redirect", 302),
+        ("redirect_307", 307),
+        ("400", 400),
+        ("402", 402),
+        ("404", 404),
         ("revoked_token", 401),
         ("forbidden", 403),
     ] {
@@ -69,6 +73,21 @@ async fn hides_failures_in_a_200() {
     let errors = &body["data"]["inventorySetQuantities"]["userErrors"];
     assert_eq!(errors[0]["code"], "IDEMPOTENCY_CONCURRENT_REQUEST");
     heals(&fakes, 0).await;
+
+    let fakes = armed(json!({"mode": "html_200"})).await;
+    assert!(push(&fakes).await.unwrap().text().await.unwrap().starts_with("<html>"));
+    heals(&fakes, 0).await;
+}
+
+#[tokio::test]
+async fn says_no_in_the_words_of_what_was_asked() {
+    let fakes = armed(json!({"mode": "user_errors", "count": 2})).await;
+    let refund = "mutation R { refundCreate { refund { id } } }";
+    let body = fakes.graphql(refund, json!({})).await;
+    assert_eq!(body["data"]["refundCreate"]["userErrors"][0]["code"], "INTERNAL_ERROR");
+    let body = fakes.graphql("query { shop { id } }", json!({})).await;
+    assert_eq!(body["errors"][0]["extensions"]["code"], "INTERNAL_ERROR");
+    assert!(body.get("data").is_none());
 }
 
 #[tokio::test]
@@ -92,7 +111,7 @@ async fn cuts_the_connection_in_the_middle_of_the_answer() {
 
 #[tokio::test]
 async fn garbles_the_body_after_executing() {
-    for mode in ["malformed_json", "truncated_json"] {
+    for mode in ["malformed_json", "truncated_json", "deep_json", "empty_200"] {
         let fakes = armed(json!({"mode": mode})).await;
         let body = push(&fakes).await.unwrap().text().await.unwrap();
         assert!(serde_json::from_str::<Value>(&body).is_err(), "{mode}: {body}");
@@ -147,12 +166,51 @@ async fn a_fault_of_one_shop_spares_the_others_and_can_be_called_off() {
 }
 
 #[tokio::test]
-async fn every_upstream_can_fail() {
-    let fakes = Fakes::start().await;
-    for upstream in ["slack", "sentry", "posthog", "email"] {
-        fakes.post("/_faults", json!({"upstream": upstream, "mode": "throttled"})).await;
-        let url = format!("{}/{upstream}/anything", fakes.url);
-        assert_eq!(fakes.client.post(&url).body("x").send().await.unwrap().status(), 429, "{upstream}");
-        assert_eq!(fakes.client.post(&url).body("x").send().await.unwrap().status(), 200, "{upstream}");
+async fn executes_and_then_says_something_else() {
+    let fakes = armed(json!({"mode": "executed_then_500"})).await;
+    assert_eq!(push(&fakes).await.unwrap().status(), 500);
+    heals(&fakes, 1).await;
+    for (mode, header, value) in
+        [("wrong_content_type", "content-type", "text/html"), ("wrong_encoding", "content-encoding", "gzip")]
+    {
+        let fakes = armed(json!({"mode": mode})).await;
+        let response = push(&fakes).await.unwrap();
+        assert_eq!(response.headers().get(header).unwrap(), value);
+        heals(&fakes, 1).await;
     }
+}
+
+#[tokio::test]
+async fn executes_and_leaves_the_caller_waiting() {
+    let fakes = armed(json!({"mode": "executed_then_hang"})).await;
+    let patience = Duration::from_millis(100);
+    assert!(tokio::time::timeout(patience, push(&fakes)).await.is_err());
+    heals(&fakes, 1).await;
+    for (mode, status) in [("hang_mid_body", 200), ("trickle", 200)] {
+        let fakes = armed(json!({"mode": mode})).await;
+        let response = push(&fakes).await.unwrap();
+        assert_eq!(response.status(), status, "{mode}");
+        assert!(tokio::time::timeout(patience, response.bytes()).await.is_err(), "{mode}");
+        heals(&fakes, 1).await;
+    }
+    let fakes = armed(json!({"mode": "trickle", "delay_ms": 0})).await;
+    let whole: Value = push(&fakes).await.unwrap().json().await.unwrap();
+    assert_eq!(whole["data"]["inventorySetQuantities"]["userErrors"], json!([]));
+}
+
+#[tokio::test]
+async fn a_key_that_is_in_use_is_not_used_again_and_what_is_late_happens_without_its_caller() {
+    let fakes = armed(json!({"mode": "slow", "delay_ms": 700})).await;
+    let patience = Duration::from_millis(100);
+    assert!(tokio::time::timeout(patience, push(&fakes)).await.is_err());
+    let code = async || {
+        let answer: Value = push(&fakes).await.unwrap().json().await.unwrap();
+        answer["data"]["inventorySetQuantities"]["userErrors"][0]["code"].clone()
+    };
+    assert_eq!(code().await, "IDEMPOTENCY_CONCURRENT_REQUEST");
+    while fakes.effects().await == 0 {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(code().await, Value::Null);
+    heals(&fakes, 1).await;
 }

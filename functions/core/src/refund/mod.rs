@@ -193,11 +193,13 @@ impl Refund {
         if let Some(error) = errors.first() {
             let text = |name: &str| error.get(name).and_then(Value::as_str);
             let said = format!("Shopify: {}", quote(text("code"), text("message")));
-            return Err(match text("code") {
-                Some("IDEMPOTENCY_CONCURRENT_REQUEST") => {
-                    WorkFailure::transient(said, Some(CONCURRENT_WAIT_MS))
-                }
-                _ => WorkFailure::permanent(said),
+            // These errors need not carry a code. The next try asks first what was given back.
+            let is_under_way = text("code") == Some("IDEMPOTENCY_CONCURRENT_REQUEST")
+                || text("message").is_some_and(|message| message.contains("currently in progress"));
+            return Err(if is_under_way {
+                WorkFailure::transient(said, Some(CONCURRENT_WAIT_MS))
+            } else {
+                WorkFailure::permanent(said)
             });
         }
         match result.and_then(|result| result.pointer("/refund/id")) {

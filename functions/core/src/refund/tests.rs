@@ -152,7 +152,12 @@ fn the_answer_says_whether_it_was_given_back() {
     );
     assert_eq!(judge(&with(json!([]))).unwrap_err().class, Transient);
     assert_eq!(judge(&with(json!([{"field": null, "message": "too much"}]))).unwrap_err().class, Permanent);
-    let busy = judge(&with(json!([{"code": "IDEMPOTENCY_CONCURRENT_REQUEST", "message": "m"}]))).unwrap_err();
-    assert_eq!((busy.class, busy.retry_after_ms), (Transient, Some(CONCURRENT_WAIT_MS)));
+    for busy in [
+        json!([{"code": "IDEMPOTENCY_CONCURRENT_REQUEST", "message": "m"}]),
+        json!([{"field": ["input"], "message": "This request is currently in progress, please try again."}]),
+    ] {
+        let busy = judge(&with(busy)).unwrap_err();
+        assert_eq!((busy.class, busy.retry_after_ms), (Transient, Some(CONCURRENT_WAIT_MS)));
+    }
     assert_eq!(judge(&json!({"data": {"refundCreate": null}})).unwrap_err().class, Transient);
 }

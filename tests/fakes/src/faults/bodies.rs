@@ -7,7 +7,7 @@ use std::io::Error;
 use std::time::Duration;
 
 /// Long enough for what was written to leave the machine before the connection goes.
-const FLUSH: Duration = Duration::from_millis(50);
+pub const FLUSH: Duration = Duration::from_millis(50);
 
 /// Fails at the first read, before the head of the answer is flushed: the caller sees a closed connection and
 /// no answer at all.
@@ -15,16 +15,28 @@ pub fn closed_at_once() -> Body {
     Body::from_stream(stream::once(async { Err::<Bytes, _>(broken()) }))
 }
 
-/// Sends `head`, then closes the connection although more was promised.
-pub fn closed_after(head: Bytes) -> Body {
-    Body::from_stream(stream::unfold(Some(head), |head| async move {
+/// Sends `head`, then, after a silence, closes the connection although more was promised.
+pub fn closed_after(head: Bytes, silence: Duration) -> Body {
+    Body::from_stream(stream::unfold(Some(head), move |head| async move {
         match head {
             Some(head) => Some((Ok(head), None)),
             None => {
-                tokio::time::sleep(FLUSH).await;
+                tokio::time::sleep(silence).await;
                 Some((Err(broken()), None))
             }
         }
+    }))
+}
+
+/// The whole body, byte by byte.
+pub fn trickling(body: Bytes, pause: Duration) -> Body {
+    Body::from_stream(stream::unfold(body, move |mut left| async move {
+        if left.is_empty() {
+            return None;
+        }
+        tokio::time::sleep(pause).await;
+        let byte = left.split_to(1);
+        Some((Ok::<_, Error>(byte), left))
     }))
 }
 

@@ -117,6 +117,11 @@ impl Bucket {
         self.spent += whole(cost);
         Ok(available - cost)
     }
+
+    /// Gives back what an operation turned out not to cost.
+    pub fn give_back(&mut self, cost: u64) {
+        self.spent = (self.spent - whole(cost)).max(0.0);
+    }
 }
 
 fn whole(number: u64) -> f64 {
@@ -151,6 +156,8 @@ mod tests {
         assert_eq!(bucket.pay(13, start + Duration::from_millis(600)), Ok(0));
         assert_eq!(bucket.pay(1, start + Duration::from_millis(600)), Err(0));
         assert_eq!(bucket.pay(13, start + Duration::from_secs(60)), Ok(7));
+        bucket.give_back(3);
+        assert_eq!(bucket.pay(10, start + Duration::from_secs(60)), Ok(0));
     }
 
     #[test]

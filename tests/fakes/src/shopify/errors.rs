@@ -4,6 +4,8 @@
 use graphql_parser::Pos;
 use serde_json::{Map, Value, json};
 
+/// Said while another request with the same key is under way.
+pub const CONCURRENT: &str = "This request is currently in progress, please try again.";
 const RATE_LIMITS: &str = "https://shopify.dev/api/usage/rate-limits";
 
 /// One entry of the top-level `errors`.
@@ -95,18 +97,28 @@ pub fn user_error(field: &[&str], message: &str, code: &str) -> Value {
     json!({"field": field, "message": message, "code": code})
 }
 
-/// The answer of a planned fault: the mutation ran into `code` and changed nothing.
-pub fn planned_user_error(code: &str) -> Value {
+/// Mutations whose payload can carry `userErrors`, with the member that is null then.
+const REFUSABLE: [(&str, &str); 3] = [
+    ("inventorySetQuantities", "inventoryAdjustmentGroup"),
+    ("refundCreate", "refund"),
+    ("webhookSubscriptionCreate", "webhookSubscription"),
+];
+
+/// The answer of a planned fault: the mutation that the request names ran into `code` and changed nothing. A request
+/// that changes nothing is refused as a whole.
+pub fn planned_user_error(code: &str, request: &[u8]) -> Value {
     let message = match code {
-        "IDEMPOTENCY_CONCURRENT_REQUEST" => "This request is currently in progress, please try again.",
+        "IDEMPOTENCY_CONCURRENT_REQUEST" => CONCURRENT,
         "CHANGE_FROM_QUANTITY_STALE" => super::set_quantities::STALE,
         _ => "Something went wrong.",
     };
+    let request = String::from_utf8_lossy(request);
+    let Some((mutation, result)) = REFUSABLE.iter().find(|(mutation, _)| request.contains(mutation)) else {
+        return refused(vec![GraphqlError::new(message, code)]);
+    };
+    let error = user_error(&["input"], message, code);
     json!({
-        "data": {"inventorySetQuantities": {
-            "inventoryAdjustmentGroup": null,
-            "userErrors": [user_error(&["input"], message, code)]
-        }},
+        "data": {*mutation: {*result: null, "userErrors": [error]}},
         "extensions": {"cost": super::cost::status(13, 10, 2_000, 1_990, 100)}
     })
 }

@@ -83,7 +83,7 @@ impl<'r> Run<'r> {
                 .at(field.position)
                 .path(&[path]));
         }
-        done.key = self.key(field);
+        done.key = key(field, self.variables);
         let call = set_quantities::Call {
             input: &input,
             key: done.key.as_deref(),
@@ -110,19 +110,12 @@ impl<'r> Run<'r> {
                 .at(field.position)
                 .path(&[path]));
         }
-        done.key = self.key(field);
+        done.key = key(field, self.variables);
         let key = done.key.as_deref();
         let call = refunds::Call { input: &input, key, path, place: field.position, at: self.at };
         let outcome = refunds::create(shop, &call)?;
         done.effects.extend(outcome.effect.map(|detail| ("refundCreate", detail)));
         self.shape("RefundCreatePayload", &outcome.payload, &field.selection_set)
-    }
-
-    /// The key of `@idempotent`; none when the directive is missing or its key empty.
-    fn key(&self, field: &'r Field<'static, String>) -> Option<String> {
-        let directive = field.directives.iter().find(|directive| directive.name == "idempotent")?;
-        let key = argument(&directive.arguments, "key", self.variables);
-        key.as_str().filter(|key| !key.is_empty()).map(str::to_owned)
     }
 
     fn subscribe(
@@ -272,6 +265,13 @@ impl<'r> Run<'r> {
             }
         }))
     }
+}
+
+/// The key of `@idempotent`; none when the directive is missing or its key empty.
+pub fn key(field: &Field<'static, String>, variables: &Map<String, Value>) -> Option<String> {
+    let directive = field.directives.iter().find(|directive| directive.name == "idempotent")?;
+    let key = argument(&directive.arguments, "key", variables);
+    key.as_str().filter(|key| !key.is_empty()).map(str::to_owned)
 }
 
 /// An order, a refund or an inventory item; null when the shop knows no such thing.

@@ -14,10 +14,12 @@ mod schema_orders;
 mod set_quantities;
 mod shops;
 mod subscriptions;
+mod under_way;
 mod validate;
 mod variables;
 
 pub use shops::{ShopSettings, Shops, Stocking};
+pub use under_way::hold;
 
 use crate::World;
 use crate::answer::Answer;
@@ -108,6 +110,8 @@ fn run(
     *key = done.key;
     let failed = !done.errors.is_empty();
     let actual = if failed { requested.min(10) } else { requested };
+    shop.bucket.give_back(requested - actual);
+    let available = available + (requested - actual);
     let mut body = json!({
         "data": done.data,
         "extensions": {

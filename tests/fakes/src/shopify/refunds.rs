@@ -1,6 +1,6 @@
 //! `refundCreate` by the rules of 2026-10: an idempotency key, a payment for each part, never more than was paid.
 
-use super::errors::GraphqlError;
+use super::errors::{CONCURRENT, GraphqlError};
 use super::schema::{Field, Of, object, scalar};
 use super::shops::{Shop, UsedKey};
 use graphql_parser::Pos;
@@ -59,6 +59,9 @@ pub fn create(shop: &mut Shop, call: &Call<'_>) -> Result<Outcome, GraphqlError>
         let message = "The @idempotent directive is required for this mutation but was not provided.";
         return Err(GraphqlError::new(message, "BAD_REQUEST").at(call.place).path(&[call.path]));
     };
+    if shop.under_way.contains_key(key) {
+        return Ok(refused("input", CONCURRENT));
+    }
     if let Some(used) = shop.keys.get(key).filter(|_| !shop.forgets_keys) {
         if used.input != *call.input {
             return Ok(refused(

@@ -1,7 +1,7 @@
 //! The mutation `inventorySetQuantities` with the rules of 2026-10: an idempotency key, an explicit
 //! `changeFromQuantity`, all or nothing.
 
-use super::errors::{GraphqlError, user_error};
+use super::errors::{CONCURRENT, GraphqlError, user_error};
 use super::shops::{Level, Shop, UsedKey};
 use graphql_parser::Pos;
 use serde_json::{Value, json};
@@ -82,6 +82,9 @@ pub fn run(shop: &mut Shop, call: &Call<'_>) -> Result<Outcome, GraphqlError> {
         let message = "InventoryQuantityInput must include the following argument: changeFromQuantity.";
         let error = GraphqlError::new(message, "INVALID_FIELD_ARGUMENTS");
         return Err(place(error, call, 2).path(&[call.path]));
+    }
+    if shop.under_way.contains_key(key) {
+        return Ok(refused(vec![user_error(&["input"], CONCURRENT, "IDEMPOTENCY_CONCURRENT_REQUEST")]));
     }
     if let Some(used) = shop.keys.get(key).filter(|_| !shop.forgets_keys) {
         if used.input != *call.input {

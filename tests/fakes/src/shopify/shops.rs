@@ -47,6 +47,8 @@ pub struct Shop {
     pub forgets_keys: bool,
     /// Used idempotency keys. The real ones last 24 hours, the fake's for its lifetime.
     pub keys: HashMap<String, UsedKey>,
+    /// Keys of requests that are under way, with how many.
+    pub under_way: HashMap<String, u32>,
     /// Access tokens that are valid; empty means any.
     pub tokens: Vec<String>,
     /// Query cost.
