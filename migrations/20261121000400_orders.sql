@@ -143,6 +143,26 @@ $$;
 revoke execute on function private.refuse_change() from public, anon;
 comment on function private.refuse_change() is 'Trigger: rows of an append-only table are neither changed nor deleted.';
 
+create function private.refuse_change_of_fact()
+returns trigger
+language plpgsql
+set search_path = ''
+as $$
+begin
+    -- The argument names the column in which people write freely.
+    if tg_op = 'UPDATE'
+        and to_jsonb(new) = to_jsonb(old) || jsonb_build_object(tg_argv[0], '[redacted]')
+        and to_jsonb(old) ->> tg_argv[0] is not null
+    then
+        return new;
+    end if;
+    raise exception '% is append-only', tg_table_name using errcode = 'restrict_violation';
+end;
+$$;
+revoke execute on function private.refuse_change_of_fact() from public, anon;
+comment on function private.refuse_change_of_fact() is
+    'Trigger: as refuse_change, save that the text in the named column may be taken out.';
+
 create function private.refuse_stage_event_change()
 returns trigger
 language plpgsql

@@ -46,7 +46,7 @@ create index inventory_txn_store_order_id_idx on public.inventory_txn (store, or
 comment on table public.inventory_txn is 'Append-only ledger of stock. A hold is a negative delta made for an order line.';
 
 create trigger inventory_txn_append_only before update or delete on public.inventory_txn
-    for each row execute function private.refuse_change();
+    for each row execute function private.refuse_change_of_fact('note');
 create trigger inventory_txn_no_truncate before truncate on public.inventory_txn
     for each statement execute function private.refuse_change();
 

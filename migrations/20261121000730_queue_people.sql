@@ -5,6 +5,7 @@ create table public.work_audit (
     store text not null references public.stores (key),
     work_id bigint not null,
     topic text not null,
+    order_gid text,
     action text not null check (action in ('retry', 'discard')),
     reason text,
     performed_by uuid references public.staff (user_id),
@@ -12,11 +13,14 @@ create table public.work_audit (
 );
 create index work_audit_store_work_id_idx on public.work_audit (store, work_id);
 create index work_audit_performed_by_idx on public.work_audit (performed_by);
+create index work_audit_order_gid_idx on public.work_audit (order_gid) where order_gid is not null;
 comment on table public.work_audit is
     'Append-only: who sent which queue item round again or gave it up. performed_by is null for the service role. Outlives the item.';
+comment on column public.work_audit.order_gid is
+    'The order that the item was about: when it has to be forgotten, so has the reason.';
 
 create trigger work_audit_append_only before update or delete on public.work_audit
-    for each row execute function private.refuse_change();
+    for each row execute function private.refuse_change_of_fact('reason');
 create trigger work_audit_no_truncate before truncate on public.work_audit
     for each statement execute function private.refuse_change();
 
@@ -78,11 +82,11 @@ begin
             discarded_at = null
         from seen
         where w.id = seen.id and seen.status in ('error', 'dead')
-        returning w.id, w.store, w.topic
+        returning w.id, w.store, w.topic, w.payload ->> 'order_gid' as order_gid
     ),
     audited as (
-        insert into public.work_audit (store, work_id, topic, action, performed_by)
-        select c.store, c.id, c.topic, 'retry', case when not private.is_service() then private.caller() end
+        insert into public.work_audit (store, work_id, topic, order_gid, action, performed_by)
+        select c.store, c.id, c.topic, c.order_gid, 'retry', case when not private.is_service() then private.caller() end
         from changed c
     )
     select (select count(*) from seen), (select array_agg(c.id order by c.id) from changed c)
@@ -139,12 +143,12 @@ begin
             discarded_at = now()
         from seen
         where w.id = seen.id and seen.status in ('pending', 'error', 'dead') and seen.discarded_at is null
-        returning w.id, w.store, w.topic
+        returning w.id, w.store, w.topic, w.payload ->> 'order_gid' as order_gid
     ),
     audited as (
-        insert into public.work_audit (store, work_id, topic, action, reason, performed_by)
+        insert into public.work_audit (store, work_id, topic, order_gid, action, reason, performed_by)
         select
-            c.store, c.id, c.topic, 'discard', left(p_reason, 1000),
+            c.store, c.id, c.topic, c.order_gid, 'discard', left(p_reason, 1000),
             case when not private.is_service() then private.caller() end
         from changed c
     )

@@ -16,7 +16,7 @@ volatile
 set search_path = ''
 as $$
 declare
-    v_forgotten boolean := p_store is not null and private.is_about_forgotten(p_store, p_body, p_encoding);
+    v_forgotten boolean := coalesce(private.is_about_forgotten(p_store, p_body, p_encoding), false);
     v_id bigint;
 begin
     insert into public.dead_letters (
@@ -46,7 +46,7 @@ $$;
 revoke execute on function private.keep_dead_letter(text, text, text, text, text, text, text, text)
     from public, anon;
 comment on function private.keep_dead_letter(text, text, text, text, text, text, text, text) is
-    'Adds a dead letter and has people told, or finds the one with this source and external id, and returns its id. A body about an order that had to be forgotten is not kept. Called by other functions only; no error codes.';
+    'Adds a dead letter and has people told, or finds the one with this source and external id, and returns its id. A body about an order or a person that had to be forgotten is not kept. Called by other functions only; no error codes.';
 
 create function public.record_dead_letter(
     p_source text,

@@ -31,6 +31,7 @@ declare
     v_store public.stores;
     v_event public.event_store;
     v_secret text;
+    v_signed_domain text;
 begin
     if coalesce(p_content_hash, '') = '' or length(p_content_hash) > 128 or p_payload is null then
         return private.fail('BAD_INPUT', 'p_content_hash and p_payload are needed');
@@ -57,6 +58,20 @@ begin
         return private.fail('UNAUTHENTICATED', 'the signature is not of this shop');
     end if;
 
+    -- Every snapshot carries the address of its page. It is signed: where it is at the domain of another store of ours,
+    -- the header is wrong. (A shop with a domain of its own shows that instead, which says nothing.)
+    if v_snapshot and v_known.home is null then
+        v_signed_domain := lower(substring(
+            coalesce(p_payload ->> 'order_status_url', p_payload #>> '{order,order_status_url}') from '^https?://([^/:?#@]+)'
+        ));
+        if exists (select 1 from public.stores s where s.shop_domain = v_signed_domain and s.key <> v_store.key) then
+            return private.ok(jsonb_build_object('outcome', 'ignored', 'dead_letter_id', private.keep_dead_letter(
+                v_store.key, 'shopify', v_store.shop_domain, v_topic, concat_ws('/', v_store.key, v_topic, v_delivery),
+                'the body is about another shop', private.redact_payload(p_payload)::text, 'json'
+            )));
+        end if;
+    end if;
+
     -- The edge keeps the names of each store that has its own: it learns here that they have changed.
     if v_snapshot and p_settings_rev is distinct from v_store.settings_rev then
         return private.fail('STALE_SETTINGS', 'read the order again with these settings') || jsonb_build_object(
@@ -66,6 +81,13 @@ begin
 
     if v_known.archived_at is not null and v_known.home = v_store.key then
         perform private.thaw_order(v_gid);
+    end if;
+
+    if v_snapshot and v_known.home is null and v_known.redacted_at is null
+        and private.was_forgotten(v_store.key, p_order ->> 'customer_id', p_payload)
+    then
+        insert into private.redacted_orders (order_gid, store) values (v_gid, v_store.key) on conflict do nothing;
+        v_known.redacted_at := now();
     end if;
 
     -- Only the bodies of orders are ever read again. Of anything else, and of an order of another store, which no
@@ -115,7 +137,7 @@ revoke execute on function public.ingest_shopify_event(text, text, text, timesta
 grant execute on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[], integer)
     to service_role;
 comment on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[], integer) is
-    'Takes a verified Shopify delivery: stores it once and applies it. p_order is the NormalizedOrder (snapshot true), or says what a body of another topic is about ({gid} of an order, with its refund; compliance; uninstalled), or null; p_secret_of is the store whose own secret verified the body, null for the shared one; p_settings_rev is the revision of the store''s settings with which the order was read. orders/edited and inventory_levels/update are stored and change nothing: the one is followed by an orders/updated with the whole order, the other is a signal to compare stock, which reconciliation does. Returns {event_id, order_id, store, outcome: created|updated|hydrated|stale|duplicate|cancelled|ignored}; for an unknown shop {outcome: ignored, dead_letter_id}. Callable by service_role. Codes: BAD_INPUT, UNAUTHENTICATED, STALE_SETTINGS with data {rev, settings} (nothing stored by these three), INTERNAL (stored but not applied, data.event_id; a retry is queued).';
+    'Takes a verified Shopify delivery: stores it once and applies it. p_order is the NormalizedOrder (snapshot true), or says what a body of another topic is about ({gid} of an order, with its refund; compliance; uninstalled), or null; p_secret_of is the store whose own secret verified the body, null for the shared one; p_settings_rev is the revision of the store''s settings with which the order was read. orders/edited and inventory_levels/update are stored and change nothing: the one is followed by an orders/updated with the whole order, the other is a signal to compare stock, which reconciliation does. Returns {event_id, order_id, store, outcome: created|updated|hydrated|stale|duplicate|cancelled|ignored}; for an unknown shop, and for an order whose signed body names another store of ours, {outcome: ignored, dead_letter_id}. Callable by service_role. Codes: BAD_INPUT, UNAUTHENTICATED, STALE_SETTINGS with data {rev, settings} (nothing stored by these three), INTERNAL (stored but not applied, data.event_id; a retry is queued).';
 
 create function private.find_order(p_store text, p_gid text)
 returns text

@@ -58,7 +58,7 @@ declare
         'total_line_items_price,total_line_items_price_set,total_tax,total_tax_set,current_total_tax,'
         'current_total_tax_set,total_discounts,total_discounts_set,current_total_discounts,'
         'current_total_discounts_set,total_shipping_price_set,total_outstanding,total_tip_received,total_weight,'
-        'restock,inventory_item_id,location_id,available,shop_id,shop_domain,myshopify_domain}';
+        'restock,inventory_item_id,location_id,available,shop_id,shop_domain,myshopify_domain,batch_id,decision,status,quantity,target,orders_cancelled,by}';
     v_line constant text[] := '{id,admin_graphql_api_id,line_item_id,product_id,variant_id,sku,title,variant_title,'
         'quantity,current_quantity,fulfillable_quantity,price,price_set,total_discount,total_discount_set,gift_card,'
         'grams,taxable,requires_shipping,fulfillment_status,restock_type,location_id,subtotal,subtotal_set,total_tax,'
@@ -126,7 +126,7 @@ set search_path = ''
 as $$
 begin
     return p_meta || coalesce(
-        (select jsonb_object_agg(n.name, '[redacted]') from unnest('{reason,note,ctx}'::text[]) n (name) where p_meta ? n.name),
+        (select jsonb_object_agg(n.name, '[redacted]') from unnest('{reason,note,ctx,storage_from,storage_to}'::text[]) n (name) where p_meta ? n.name),
         '{}'::jsonb
     );
 end;

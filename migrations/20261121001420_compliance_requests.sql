@@ -110,6 +110,11 @@ begin
         update public.dead_letters d set body = '[redacted]', encoding = 'utf8'
         from private.letters_about(v_request, v_asked -> 'contacts') a
         where d.id = a.id;
+        if v_kind = 'redact_shop' then
+            perform private.redact_texts_of_shop(p_store.key);
+        else
+            perform private.redact_traces(p_store.key, private.contacts_of(v_asked -> 'contacts'));
+        end if;
         -- What was put together for him, or for anybody of the shop, goes as well.
         delete from private.data_exports d
         using public.compliance_requests r

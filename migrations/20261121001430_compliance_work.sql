@@ -46,6 +46,7 @@ declare
     v_bound public.order_index;
     v_known text[] := '{}';
     v_ids text[] := '{}';
+    v_traces text[];
 begin
     -- An order that nobody knows has no row to lock: whoever brings it waits here, as in bind_order.
     perform pg_advisory_xact_lock(hashtextextended(g.gid, 0))
@@ -75,6 +76,9 @@ begin
     where g.gid <> all(v_known)
     on conflict do nothing;
 
+    -- Of a whole shop every text has gone already.
+    v_traces := case when exists (select 1 from public.stores s where s.key = p_store and s.redacted_at is null)
+        then private.traces_of(p_store, p_gids) else '{}' end;
     perform private.redact_events(p_store, p_gids);
 
     update public.order_index x set redacted_at = coalesce(x.redacted_at, now()), customer_id = null
@@ -90,16 +94,30 @@ begin
         order by b.place
     ),
     orders as (
-        update public.orders o set customer_name = (d.state).customer_name, notes = (d.state).notes
+        -- Where a store has no list of its places, people write freely where they put something.
+        update public.orders o set
+            customer_name = (d.state).customer_name,
+            notes = (d.state).notes,
+            storage = case when o.storage = any(s.storage_locations) then o.storage end
         from derived d
+        join public.stores s on s.key = p_store
         where o.store = p_store and o.id = d.order_id
-            and (o.customer_name, o.notes) is distinct from ((d.state).customer_name, (d.state).notes)
+            and (o.customer_name, o.notes, o.storage) is distinct from (
+                (d.state).customer_name, (d.state).notes,
+                case when o.storage = any(s.storage_locations) then o.storage end
+            )
     )
     update public.order_line_items l set properties = '{}'
     where l.store = p_store and l.order_id = any(v_ids) and l.properties <> '{}';
 
     update public.stage_events s set meta = private.redact_meta(s.meta)
     where s.store = p_store and s.order_id = any(v_ids) and s.meta <> private.redact_meta(s.meta);
+    update public.inventory_txn t set note = '[redacted]'
+    where t.store = p_store and t.order_id = any(v_ids) and t.note <> '[redacted]';
+    update public.batch_contributions c set style_details = '{"redacted": true}'
+    where c.store = p_store and c.order_id = any(v_ids) and not c.style_details ? 'redacted';
+    update public.work_audit a set reason = '[redacted]'
+    where a.store = p_store and a.order_gid = any(p_gids) and a.reason <> '[redacted]';
 
     -- Work keeps what it needs to be done, money among it, and nothing about people.
     update public.work_queue w set
@@ -111,11 +129,12 @@ begin
     where d.store = p_store and d.work_id in (
         select w.id from public.work_queue w where w.payload ->> 'order_gid' = any(p_gids) and w.store = p_store
     );
+    perform private.redact_traces(p_store, v_traces);
 end;
 $$;
 revoke execute on function private.redact_orders(text, text[]) from public, anon;
 comment on function private.redact_orders(text, text[]) is
-    'Forgets who the orders were for: events, order, lines, audit, work and exports keep ids, SKUs, money and counts. What arrives later is stored without. Doing it again changes nothing. Called by other functions only; no error codes.';
+    'Forgets who the orders were for: events, order, lines, audit, stock, batches, work and exports keep ids, SKUs, money and counts. What arrives later is stored without. Doing it again changes nothing. Called by other functions only; no error codes.';
 
 create function private.letter_text(p_body text, p_encoding text)
 returns text
@@ -144,6 +163,7 @@ as $$
 declare
     v_ids text;
     v_contacts text[];
+    v_domain text := (select s.shop_domain from public.stores s where s.key = p_request.store);
 begin
     -- Nobody could read these bodies: they are about the customer when they hold one of his ids or addresses.
     select string_agg(distinct i.id, '|') into v_ids
@@ -153,55 +173,22 @@ begin
         select p_request.customer_id::text
     ) i
     where length(i.id) >= 5;
-    select array_agg(lower(c.contact)) into v_contacts
-    from jsonb_array_elements_text(case when jsonb_typeof(p_contacts) = 'array' then p_contacts else '[]'::jsonb end)
-        as c (contact)
-    where length(c.contact) >= 5;
+    v_contacts := private.contacts_of(p_contacts);
 
     return query
     select d.*
     from public.dead_letters d
-    where d.store = p_request.store and d.body <> '[redacted]'
+    cross join lateral (select private.letter_text(d.body, d.encoding) as text) t
+    where d.body <> '[redacted]'
+        -- What waited in a queue and could not be verified any more is of no store, whoever it is about.
+        and (d.store = p_request.store or (d.store is null and p_request.kind <> 'data_request'))
         and (
-            p_request.kind = 'redact_shop'
-            or private.letter_text(d.body, d.encoding) ~ ('(^|[^0-9])(' || v_ids || ')([^0-9]|$)')
-            or exists (
-                select 1
-                from unnest(v_contacts) as c (contact)
-                where strpos(lower(private.letter_text(d.body, d.encoding)), c.contact) > 0
-            )
+            (p_request.kind = 'redact_shop' and (d.store is not null or strpos(lower(t.text), v_domain) > 0))
+            or t.text ~ ('(^|[^0-9])(' || v_ids || ')([^0-9]|$)')
+            or private.holds_any(t.text, v_contacts)
         );
 end;
 $$;
 revoke execute on function private.letters_about(public.compliance_requests, jsonb) from public, anon;
 comment on function private.letters_about(public.compliance_requests, jsonb) is
-    'The dead letters of a shop, or those that hold an id, an e-mail address or a telephone number of the customer. Called by other functions only; no error codes.';
-
-create function private.is_about_forgotten(p_store text, p_body text, p_encoding text)
-returns boolean
-language plpgsql
-stable
-set search_path = ''
-as $$
-begin
-    if exists (select 1 from public.stores s where s.key = p_store and s.redacted_at is not null) then
-        return true;
-    end if;
-    return exists (
-        select 1
-        from regexp_matches(
-            private.letter_text(p_body, p_encoding),
-            '(?:"id"\s*:\s*"?|"order_id"\s*:\s*"?|gid://shopify/Order/)(\d{1,19})', 'g'
-        ) as m (parts)
-        cross join lateral (select 'gid://shopify/Order/' || m.parts[1] as gid) g
-        where exists (
-                select 1 from public.order_index x
-                where x.shopify_order_gid = g.gid and x.store = p_store and x.redacted_at is not null
-            )
-            or exists (select 1 from private.redacted_orders r where r.order_gid = g.gid and r.store = p_store)
-    );
-end;
-$$;
-revoke execute on function private.is_about_forgotten(text, text, text) from public, anon;
-comment on function private.is_about_forgotten(text, text, text) is
-    'Whether a body that nobody could read names an order, or comes from a shop, that had to be forgotten. Called by keep_dead_letter only; no error codes.';
+    'The dead letters of a shop, or those that hold an id, an e-mail address or a telephone number of the customer; to forget, also those of no shop. Called by other functions only; no error codes.';

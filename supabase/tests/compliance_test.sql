@@ -297,8 +297,10 @@ select is(
 
 -- A shop that is none of ours
 select is(
-    pg_temp.deliver('orders/create', 'n1', pg_temp.order_of(87009, 0), pg_temp.payload(87009), 'nobody') #>> '{data,outcome}', 'ignored',
-    'an order of a shop that nobody knows'
+    pg_temp.deliver(
+        'orders/create', 'n1', pg_temp.order_of(87009, 0, '{"customer_id": "4713"}'),
+        pg_temp.payload(87009, '{"customer": {"id": 4713}, "email": "namesake@example.com"}'), 'nobody'
+    ) #>> '{data,outcome}', 'ignored', 'an order of a shop that nobody knows, for a namesake'
 );
 select is(pg_temp.traces(), '{events,letters,lines,orders}', 'is kept as a letter');
 select is(

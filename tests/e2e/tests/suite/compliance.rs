@@ -55,6 +55,7 @@ impl Person {
             );
         }
         order.set("email", json!(self.email())).set("contact_email", json!(self.email()));
+        order.set("phone", json!(format!("+61{}", self.id)));
         order.set("note", json!(format!("for {word}"))).set("tags", json!(word));
         order.set(
             "note_attributes",
