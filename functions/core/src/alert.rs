@@ -27,8 +27,12 @@ pub fn body(item: &WorkItem) -> String {
 ///
 /// # Errors
 /// The failure, when it did not take the message.
-pub fn judge(status: u16, retry_after: Option<&str>, now: i64) -> Result<(), WorkFailure> {
+pub fn judge(status: u16, retry_after: Option<&str>, body: &[u8], now: i64) -> Result<(), WorkFailure> {
     match status {
+        // Slack says `ok`; a web page comes from something on the way that has not passed the message on.
+        200..=299 if body.trim_ascii_start().starts_with(b"<") => {
+            Err(WorkFailure::transient("a web page answered in Slack's place", None))
+        }
         200..=299 => Ok(()),
         _ => Err(upstream_status::failure("Slack", status, retry_after, now)),
     }
@@ -154,13 +158,14 @@ mod tests {
 
     #[test]
     fn slack_is_judged_like_any_other() {
-        assert_eq!(judge(200, None, 0), Ok(()));
-        let class = |status| judge(status, None, 0).unwrap_err().class;
+        assert_eq!(judge(200, None, b"ok", 0), Ok(()));
+        assert_eq!(judge(200, None, b" <html>", 0).unwrap_err().class, ErrorClass::Transient);
+        let class = |status| judge(status, None, b"", 0).unwrap_err().class;
         assert_eq!((class(500), class(429)), (ErrorClass::Transient, ErrorClass::Transient));
         assert_eq!(
             (class(404), class(403), class(302)),
             (ErrorClass::Permanent, ErrorClass::Permanent, ErrorClass::Permanent)
         );
-        assert_eq!(judge(429, Some("3"), 0).unwrap_err().retry_after_ms, Some(3000));
+        assert_eq!(judge(429, Some("3"), b"", 0).unwrap_err().retry_after_ms, Some(3000));
     }
 }

@@ -33,7 +33,7 @@ pub async fn tell(setup: &Setup, item: &WorkItem, limit: Duration) -> WorkResult
     let headers = [("idempotency-key", item.dedupe_key.as_str())];
     let reply = upstream::post_json(webhook.expose(), &headers, &alert::body(item), limit.min(LIMIT)).await;
     let verdict = match reply {
-        Ok(reply) => alert::judge(reply.status, reply.retry_after.as_deref(), clock::now_s()),
+        Ok(reply) => alert::judge(reply.status, reply.retry_after.as_deref(), &reply.body, clock::now_s()),
         Err(error) => Err(WorkFailure::transient(error.as_str(), None)),
     };
     match verdict {

@@ -9,3 +9,4 @@ pub mod session;
 pub mod storm;
 pub mod trial;
 pub mod verdict;
+pub mod work;

@@ -53,7 +53,8 @@ impl Stack {
         Ok(stack)
     }
 
-    fn from_env() -> Outcome<Self> {
+    /// The running stack as it is. A missing variable is a failure, never a skip.
+    pub fn from_env() -> Outcome<Self> {
         let rotation = variable("SHOPIFY_WEBHOOK_SECRET_TESTTEN")?;
         Ok(Self {
             gateway_url: url("GATEWAY_URL")?,

@@ -1,5 +1,6 @@
 //! Stores of the tests' own, so that a test which looks at stock or makes Shopify fail disturbs no other.
 
+use crate::db::Db;
 use crate::stack::Stack;
 use crate::{Failure, Outcome, unique_number};
 use serde_json::json;
@@ -79,6 +80,16 @@ pub async fn fresh(stack: &Stack) -> Outcome<Store> {
     // Leaked, as stores are named by constants everywhere else; there are a few in a run.
     let store = Store { key: Box::leak(format!("once{}", unique_number(100_000_000_000)).into_boxed_str()) };
     create(stack, store).await?;
+    Ok(store)
+}
+
+/// A store that takes no orders: it has no place to keep them, and so costs nobody anything.
+pub async fn bare(db: &Db) -> Outcome<Store> {
+    let store = Store { key: Box::leak(format!("bare{}", unique_number(100_000_000_000)).into_boxed_str()) };
+    let statement = "insert into public.stores
+        (key, name, shop_domain, id_prefix, timezone, origin_country, currency)
+        values ($1, $1, $2, $1, 'Australia/Sydney', 'AU', 'AUD')";
+    db.execute(statement, &[&store.key, &store.domain()]).await?;
     Ok(store)
 }
 

@@ -86,7 +86,7 @@ async fn says_no_in_the_words_of_what_was_asked() {
     let body = fakes.graphql(refund, json!({})).await;
     assert_eq!(body["data"]["refundCreate"]["userErrors"][0]["code"], "INTERNAL_ERROR");
     let body = fakes.graphql("query { shop { id } }", json!({})).await;
-    assert_eq!(body["errors"][0]["extensions"]["code"], "INTERNAL_ERROR");
+    assert_eq!(body["errors"][0]["extensions"]["code"], "INTERNAL_SERVER_ERROR");
     assert!(body.get("data").is_none());
 }
 

@@ -42,7 +42,7 @@ const SUITES: [Suite; 5] = [
     },
     Suite {
         name: "chaos",
-        about: "convergence, oversell and a storm of deliveries against the model",
+        about: "convergence, oversell, a storm of deliveries, upstreams that fail in every way",
         kind: Kind::Live("ordak-chaos"),
     },
     Suite {

@@ -122,8 +122,7 @@ fn refusal(fault: &FaultRequest, subject: &Subject<'_>) -> Answer {
         Mode::Throttled if shopify => Answer::json(StatusCode::OK, &errors::throttled(13, 3, 2_000, 100)),
         Mode::Throttled | Mode::TooMany => too_many(),
         Mode::UserErrors if shopify => {
-            let code = fault.code.as_deref().unwrap_or("INTERNAL_ERROR");
-            Answer::json(StatusCode::OK, &errors::planned_user_error(code, subject.body))
+            Answer::json(StatusCode::OK, &errors::planned_user_error(fault.code.as_deref(), subject.body))
         }
         Mode::UserErrors => Answer::json(StatusCode::BAD_REQUEST, &json!({"errors": "Bad Request"})),
         Mode::BadRequest => Answer::json(StatusCode::BAD_REQUEST, &json!({"errors": "Bad Request"})),

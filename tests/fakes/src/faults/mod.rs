@@ -38,7 +38,7 @@ pub struct FaultRequest {
     pub retry_after: Option<u64>,
     /// Size of `huge_body`.
     pub bytes: Option<u64>,
-    /// Code of `user_errors`; default `INTERNAL_ERROR`.
+    /// Code of `user_errors`; by default that of an internal error.
     pub code: Option<String>,
 }
 

@@ -106,14 +106,17 @@ const REFUSABLE: [(&str, &str); 3] = [
 
 /// The answer of a planned fault: the mutation that the request names ran into `code` and changed nothing. A request
 /// that changes nothing is refused as a whole.
-pub fn planned_user_error(code: &str, request: &[u8]) -> Value {
+pub fn planned_user_error(code: Option<&str>, request: &[u8]) -> Value {
+    let request = String::from_utf8_lossy(request);
+    let mutation = REFUSABLE.iter().find(|(mutation, _)| request.contains(mutation));
+    let internal = if mutation.is_some() { "INTERNAL_ERROR" } else { "INTERNAL_SERVER_ERROR" };
+    let code = code.unwrap_or(internal);
     let message = match code {
         "IDEMPOTENCY_CONCURRENT_REQUEST" => CONCURRENT,
         "CHANGE_FROM_QUANTITY_STALE" => super::set_quantities::STALE,
         _ => "Something went wrong.",
     };
-    let request = String::from_utf8_lossy(request);
-    let Some((mutation, result)) = REFUSABLE.iter().find(|(mutation, _)| request.contains(mutation)) else {
+    let Some((mutation, result)) = mutation else {
         return refused(vec![GraphqlError::new(message, code)]);
     };
     let error = user_error(&["input"], message, code);

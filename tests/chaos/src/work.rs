@@ -1,0 +1,178 @@
+//! Work of each kind that the queue-worker carries out, planted so that a test can say what came of it. A new kind is a
+//! line in [`Kind::ALL`] and an arm in [`plant`].
+//!
+//! Knows what a row of the queue must say and where the effect shows; decides nothing about what should come of it.
+
+use ordak_e2e::answer::Answer;
+use ordak_e2e::db::Db;
+use ordak_e2e::delivery::Delivery;
+use ordak_e2e::order::Order;
+use ordak_e2e::stack::Stack;
+use ordak_e2e::store::{self, Store};
+use ordak_e2e::{Failure, Outcome, unique};
+use serde_json::{Value, json};
+
+/// A kind of work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A level goes to Shopify.
+    Push,
+    /// Money goes back through Shopify.
+    Refund,
+    /// People are told by Slack.
+    Alert,
+    /// A stored event is applied; its effect is in the database.
+    Replay,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[Self::Push, Self::Refund, Self::Alert, Self::Replay];
+
+    /// Its topic in the queue.
+    #[must_use]
+    pub fn topic(self) -> &'static str {
+        match self {
+            Self::Push => "inventory_push",
+            Self::Refund => "refund",
+            Self::Alert => "slack_alert",
+            Self::Replay => "order_ingest_retry",
+        }
+    }
+
+    /// What the request that has the effect contains, and no other.
+    #[must_use]
+    pub fn call(self) -> &'static str {
+        match self {
+            Self::Push => "inventorySetQuantities",
+            Self::Refund => "refundCreate",
+            Self::Alert => "\"text\"",
+            Self::Replay => "p_event_id",
+        }
+    }
+
+    /// Whether the other side knows idempotency keys. Slack does not: told and not recorded is told again.
+    #[must_use]
+    pub fn has_keys(self) -> bool {
+        self != Self::Alert
+    }
+}
+
+/// Work that waits.
+#[derive(Clone, Debug)]
+pub struct Planted {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its store.
+    pub store: Store,
+    /// Its row in the queue.
+    pub id: i64,
+    /// What names it at the other side.
+    pub mark: String,
+}
+
+/// What has become of a row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its status.
+    pub status: String,
+    /// How often it was claimed.
+    pub claims: i64,
+    /// Class of its last error.
+    pub error_class: String,
+    /// Its last error.
+    pub error: String,
+}
+
+/// Plants work of a kind in a store. It is not due before it is [`release`]d.
+pub async fn plant(stack: &Stack, db: &Db, kind: Kind, store: Store) -> Outcome<Planted> {
+    let (payload, mark) = match kind {
+        Kind::Push => {
+            let item = store::stock(stack, store, 7).await?;
+            (json!({"sku": item.sku}), item.gid)
+        }
+        Kind::Refund => {
+            let order = Order::simple()?;
+            let shop = json!({"shop": store.domain(), "orders": [order.payload]});
+            let put = Answer::to(stack.http.post(format!("{}/_shop", stack.fakes_url)).json(&shop)).await?;
+            if put.at("/ok") != true {
+                return Err(Failure::new(put.text));
+            }
+            (json!({"order_gid": order.gid(), "amount": "5.00", "currency": "AUD"}), order.gid())
+        }
+        Kind::Alert => {
+            let text = format!("chaos {}", unique());
+            (json!({"kind": "test", "text": text}), text)
+        }
+        Kind::Replay => {
+            let event = unapplied(stack, db, store).await?;
+            (json!({"event_id": event}), event.to_string())
+        }
+    };
+    let statement = "insert into public.work_queue (topic, store, payload, dedupe_key, next_retry_at)
+        values ($1, $2, $3, $4, now() + interval '1 day') returning id::text";
+    let id = db.written(statement, &[&kind.topic(), &store.key, &payload, &unique()]).await?.parse()?;
+    Ok(Planted { kind, store, id, mark })
+}
+
+/// Makes planted work due.
+pub async fn release(db: &Db, planted: &[Planted]) -> Outcome {
+    let ids: Vec<i64> = planted.iter().map(|planted| planted.id).collect();
+    db.execute("update public.work_queue set next_retry_at = now() where id = any($1)", &[&ids]).await?;
+    Ok(())
+}
+
+/// An event that is stored and waits to be applied.
+async fn unapplied(stack: &Stack, db: &Db, store: Store) -> Outcome<i64> {
+    let order = Order::simple()?;
+    let answer = Delivery::new(store, "orders/create", order.bytes()).send_until_taken(stack).await?;
+    let Some(event) = answer.at("/data/event_id").as_i64() else {
+        return Err(Failure::new(format!("not taken: {} {}", answer.status, answer.text)));
+    };
+    db.execute("update public.event_store set processed_at = null where id = $1", &[&event]).await?;
+    Ok(event)
+}
+
+/// What has become of it.
+pub async fn row(db: &Db, planted: &Planted) -> Outcome<Row> {
+    let query = "select w.status, w.fence as claims, coalesce(w.error_class, '') as error_class,
+            coalesce(w.last_error, '') as error
+        from public.work_queue w where w.id = $1";
+    let row = db.row(query, &[&planted.id]).await?;
+    let text = |name: &str| row.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let number = |name: &str| row.get(name).and_then(Value::as_i64).unwrap_or_default();
+    Ok(Row {
+        status: text("status"),
+        claims: number("claims"),
+        error_class: text("error_class"),
+        error: text("error"),
+    })
+}
+
+/// How often it has had its effect.
+pub async fn effects(stack: &Stack, db: &Db, planted: &Planted) -> Outcome<usize> {
+    if planted.kind == Kind::Replay {
+        let query = "select 1 from public.event_store where id::text = $1 and processed_at is not null";
+        return db.count(query, &[&planted.mark]).await;
+    }
+    Ok(ledger(stack, planted).await?.len())
+}
+
+/// What the other side has entered of it, oldest first.
+pub async fn ledger(stack: &Stack, planted: &Planted) -> Outcome<Vec<Value>> {
+    let mut query = vec![];
+    let domain = planted.store.domain();
+    match planted.kind {
+        Kind::Alert => query.push(("upstream", "slack")),
+        _ => query.extend([("upstream", "shopify"), ("shop", domain.as_str())]),
+    }
+    let url = format!("{}/_effects", stack.fakes_url);
+    let mut answer = Answer::to(stack.http.get(url).query(&query)).await?;
+    match answer.json.pointer_mut("/effects").map(Value::take) {
+        Some(Value::Array(mut all)) => {
+            all.retain(|effect| effect.to_string().contains(&planted.mark));
+            Ok(all)
+        }
+        _ => Err(Failure::new(format!("the fakes answered {} {}", answer.status, answer.text))),
+    }
+}
