@@ -9,16 +9,21 @@ create table public.sync_cursors (
     page_after text,
     run text,
     lease_until timestamptz,
+    trouble text,
+    told_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
     primary key (store, name),
     check ((window_from is null) = (window_until is null) and window_from < window_until),
-    check ((run is null) = (lease_until is null))
+    check ((run is null) = (lease_until is null)),
+    check ((trouble is null) = (told_at is null))
 );
 comment on table public.sync_cursors is
     'How far a store has been compared with another system. Nothing that changed there before seen_until is missing here.';
 comment on column public.sync_cursors.window_until is
     'End of the window that is being read, or was when a run was cut off: then the next run goes on at page_after.';
+comment on column public.sync_cursors.trouble is
+    'Why the store is left alone, as people were told at told_at; null since a run has come to its end.';
 comment on column public.sync_cursors.run is 'The run that reads it now; what any other run reports is refused.';
 
 create trigger sync_cursors_touch_updated_at before update on public.sync_cursors
@@ -125,7 +130,8 @@ create function public.save_sync(
     p_run text default null,
     p_store text default null,
     p_state text default null,
-    p_after text default null
+    p_after text default null,
+    p_trouble text default null
 )
 returns jsonb
 language plpgsql
@@ -135,7 +141,10 @@ set search_path = ''
 as $$
 -- definer because: nobody may write sync_cursors directly, the service role included.
 declare
+    -- What lasts is told again after a while, lest it be forgotten, and not every hour.
+    v_silence constant interval := interval '7 days';
     v_cursor public.sync_cursors;
+    v_tell boolean;
 begin
     if p_state is null or p_state not in ('page', 'done', 'stopped', 'restart') then
         return private.fail('BAD_INPUT', 'p_state must be page, done, stopped or restart');
@@ -143,6 +152,19 @@ begin
     if p_state = 'page' and coalesce(p_after, '') = '' then
         return private.fail('BAD_INPUT', 'a page needs p_after');
     end if;
+    if p_trouble !~ '^[a-z][a-z_]{0,59}$' then
+        return private.fail('BAD_INPUT', 'p_trouble must be a lower-case word of at most 60 letters or _');
+    end if;
+
+    select * into v_cursor
+    from public.sync_cursors c
+    where c.store = p_store and c.name = p_name and c.run = left(p_run, 200)
+    for update;
+    if not found then
+        return private.fail('CONFLICT', 'another run has taken this store over');
+    end if;
+    v_tell := p_state <> 'done' and p_trouble is not null
+        and (v_cursor.trouble is distinct from p_trouble or v_cursor.told_at <= now() - v_silence);
 
     update public.sync_cursors c set
         seen_until = case p_state when 'done' then c.window_until else c.seen_until end,
@@ -150,22 +172,22 @@ begin
         window_until = case p_state when 'done' then null else c.window_until end,
         page_after = case p_state when 'page' then left(p_after, 2000) when 'stopped' then c.page_after end,
         run = case p_state when 'page' then c.run end,
-        lease_until = case p_state when 'page' then c.lease_until end
-    where c.store = p_store and c.name = p_name and c.run = left(p_run, 200)
+        lease_until = case p_state when 'page' then c.lease_until end,
+        trouble = case when v_tell then p_trouble when p_state <> 'done' then c.trouble end,
+        told_at = case when v_tell then now() when p_state <> 'done' then c.told_at end
+    where c.store = v_cursor.store and c.name = v_cursor.name
     returning * into v_cursor;
-    if not found then
-        return private.fail('CONFLICT', 'another run has taken this store over');
-    end if;
 
     return private.ok(jsonb_build_object(
-        'store', v_cursor.store, 'seen_until', v_cursor.seen_until, 'after', v_cursor.page_after
+        'store', v_cursor.store, 'seen_until', v_cursor.seen_until, 'after', v_cursor.page_after,
+        'tell', v_tell
     ));
 end;
 $$;
-revoke execute on function public.save_sync(text, text, text, text, text) from public, anon, authenticated;
-grant execute on function public.save_sync(text, text, text, text, text) to service_role;
-comment on function public.save_sync(text, text, text, text, text) is
-    'What a run reports of a store that it took: page (all before p_after is dealt with), done (the whole window is), stopped (the next run goes on where this one was) or restart (the next one begins the window anew). All but page give the store back. Returns {store, seen_until, after}. Callable by service_role. Codes: BAD_INPUT, CONFLICT (not taken, or taken by another run).';
+revoke execute on function public.save_sync(text, text, text, text, text, text) from public, anon, authenticated;
+grant execute on function public.save_sync(text, text, text, text, text, text) to service_role;
+comment on function public.save_sync(text, text, text, text, text, text) is
+    'What a run reports of a store that it took: page (all before p_after is dealt with), done (the whole window is), stopped (the next run goes on where this one was) or restart (the next one begins the window anew). All but page give the store back. p_trouble is what people are to hear of it, in a word: tell is true when they have not for a week, and every done ends the trouble. Returns {store, seen_until, after, tell}. Callable by service_role. Codes: BAD_INPUT, CONFLICT (not taken, or taken by another run).';
 
 create function public.find_missed_orders(p_store text default null, p_orders jsonb default null)
 returns jsonb

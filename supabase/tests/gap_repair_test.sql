@@ -1,6 +1,6 @@
 -- Gap repair: what is to be read, how far that has come, and which orders are missing.
 begin;
-select plan(59);
+select plan(62);
 
 create function pg_temp.start(p_run text, p_stores text[] default '{bannos}')
 returns jsonb
@@ -34,6 +34,15 @@ as $$
     from public.find_missed_orders('bannos', jsonb_build_array(jsonb_build_object(
         'gid', 'gid://shopify/Order/' || p_number, 'updated_at', p_updated_at, 'created_at', p_created_at
     ))) as a (answer);
+$$;
+create function pg_temp.troubled(p_state text, p_trouble text)
+returns text
+language plpgsql
+as $$
+begin
+    perform public.start_sync('tap_orders', 't', '{bannos}');
+    return public.save_sync('tap_orders', 't', 'bannos', p_state, p_trouble => p_trouble) #>> '{data,tell}';
+end;
 $$;
 grant execute on all functions in schema pg_temp to service_role;
 
@@ -71,6 +80,17 @@ select is(
     format('(p1,a,"%s")', now() - interval '10 days'), 'it is kept, nothing is finished'
 );
 select is(pg_temp.save('a', 'stopped') ->> 'ok', 'true', 'cut off');
+select is(
+    array(select pg_temp.troubled('stopped', word) from unnest('{access,access,null,access,behind,behind,access}'::text[]) as word),
+    '{true,false,false,false,true,false,true}', 'trouble is to be told once, and when it is another'
+);
+reset role;
+update public.sync_cursors set told_at = now() - interval '7 days' where name = 'tap_orders' and store = 'bannos';
+set local role service_role;
+select is(
+    array(select pg_temp.troubled('stopped', 'access') from generate_series(1, 2)), '{true,false}', 'and again after a week'
+);
+select is(public.save_sync('tap_orders', 't', 'bannos', 'stopped', p_trouble => 'Access!') ->> 'code', 'BAD_INPUT', 'it is a word');
 select is((pg_temp.cursor()).run, null, 'it is free again');
 select is(pg_temp.save('a', 'page', 'p2') ->> 'code', 'CONFLICT', 'whoever comes too late reports nothing');
 reset role;
@@ -118,14 +138,14 @@ select is(
 );
 select is(pg_temp.save('g', 'done') ->> 'ok', 'true', 'and can be read again');
 reset role;
-delete from public.sync_cursors where name = 'tap_orders';
+delete from public.sync_cursors where name = 'tap_orders' and store = 'bannos';
 set local role service_role;
 select is(
     (select array_agg(s ->> 'store') from jsonb_array_elements(pg_temp.start('h', '{bannos,flourlane}') -> 'stores') s),
     '{flourlane,bannos}', 'who is furthest behind comes first'
 );
 reset role;
-update public.sync_cursors set lease_until = null, run = null where name = 'tap_orders';
+update public.sync_cursors set lease_until = null, run = null where name = 'tap_orders' and store = 'bannos';
 update public.stores set uninstalled_at = now() where key = 'flourlane';
 set local role service_role;
 select is(

@@ -12,9 +12,12 @@ use serde_json::{Value, json};
 /// A store that has been left alone for as long as this is alerted about, whatever the reason.
 const BEHIND_MS: u64 = 6 * 60 * 60 * 1000;
 
-/// Raises what there is to raise.
-pub async fn raise(setup: &Setup, id: &str, figures: &Figures, stop: Option<&Stop>) {
-    for (kind, text, meta) in alerts(figures, stop, clock::now_ms(), clock::parse(&figures.seen_until)) {
+/// Its kind, what it says, and the figures with it.
+pub type Alert = (&'static str, String, Value);
+
+/// Raises what there is to raise; `trouble` is why the store is left alone, when people are to hear it now.
+pub async fn raise(setup: &Setup, id: &str, figures: &Figures, trouble: Option<Alert>) {
+    for (kind, text, meta) in found(figures).into_iter().chain(trouble) {
         let started = clock::now_ms();
         if let Err(fault) = database::raise_alert(setup, &figures.store, kind, &text, &meta).await {
             Line::new(FUNCTION.name, Level::Error, "alert_failed", started)
@@ -26,12 +29,8 @@ pub async fn raise(setup: &Setup, id: &str, figures: &Figures, stop: Option<&Sto
     }
 }
 
-fn alerts(
-    figures: &Figures,
-    stop: Option<&Stop>,
-    now: u64,
-    seen_until: Option<u64>,
-) -> Vec<(&'static str, String, Value)> {
+/// What the run has found.
+fn found(figures: &Figures) -> Vec<Alert> {
     let mut alerts = Vec::new();
     if figures.repaired + figures.failed > 0 {
         let text = format!(
@@ -54,28 +53,38 @@ fn alerts(
         let meta = json!({"registered": webhooks.registered, "missing": webhooks.missing});
         alerts.push(("webhook_subscriptions", text, meta));
     }
-    match stop {
-        Some(stop @ Stop::Access(_)) => alerts.push((
-            "shopify_access",
-            format!(
-                "Shopify does not let Ordak in: {}. Orders and stock are no longer compared.",
-                stop.reason()
-            ),
-            json!({}),
-        )),
-        Some(stop @ (Stop::Refused(_) | Stop::TooCostly(_))) => alerts.push((
-            "gap_repair_refused",
-            format!("Shopify refuses to list orders: {}.", stop.reason()),
-            json!({}),
-        )),
-        Some(stop) if seen_until.is_some_and(|seen| now.saturating_sub(seen) > BEHIND_MS) => alerts.push((
-            "gap_repair_behind",
-            format!("Orders have not been compared with Shopify for hours: {}.", stop.reason()),
-            json!({"seen_until": figures.seen_until}),
-        )),
-        Some(_) | None => {}
-    }
     alerts
+}
+
+/// What people should hear of a store that is left alone; nothing while it may pass.
+pub fn trouble(figures: &Figures, stop: &Stop, now: u64, seen_until: Option<u64>) -> Option<Alert> {
+    let reason = stop.reason();
+    match stop {
+        // Waiting does not cure it, and nothing else tells of it.
+        Stop::Misconfigured(_) => Some((
+            "gap_repair_misconfigured",
+            format!("Orders cannot be compared with Shopify: {reason}."),
+            json!({}),
+        )),
+        Stop::Access(_) => Some((
+            "shopify_access",
+            format!("Shopify does not let Ordak in: {reason}. Orders and stock are no longer compared."),
+            json!({}),
+        )),
+        Stop::Refused(_) | Stop::TooCostly(_) => {
+            Some(("gap_repair_refused", format!("Shopify refuses to list orders: {reason}."), json!({})))
+        }
+        Stop::Passing(_) | Stop::OutOfTime(_) | Stop::Database(_) => {
+            let behind = now.saturating_sub(seen_until?) > BEHIND_MS;
+            behind.then(|| {
+                (
+                    "gap_repair_behind",
+                    format!("Orders have not been compared with Shopify for hours: {reason}."),
+                    json!({"seen_until": figures.seen_until}),
+                )
+            })
+        }
+    }
 }
 
 #[cfg(test)]
@@ -85,25 +94,27 @@ mod tests {
 
     const HOUR: u64 = 60 * 60 * 1000;
 
-    fn kinds(figures: &Figures, stop: Option<Stop>, hours_behind: u64) -> Vec<&'static str> {
+    fn kinds(figures: &Figures) -> Vec<&'static str> {
+        found(figures).into_iter().map(|(kind, ..)| kind).collect()
+    }
+
+    fn kind(stop: &Stop, hours_behind: u64) -> Option<&'static str> {
         let now = 1_000 * HOUR;
-        alerts(figures, stop.as_ref(), now, Some(now - hours_behind * HOUR))
-            .into_iter()
-            .map(|(kind, ..)| kind)
-            .collect()
+        let seen_until = Some(now - hours_behind * HOUR);
+        trouble(&Figures::default(), stop, now, seen_until).map(|(kind, ..)| kind)
     }
 
     #[test]
     fn a_quiet_run_tells_nobody() {
-        assert!(kinds(&Figures::default(), None, 1000).is_empty());
-        assert!(kinds(&Figures::default(), Some(Stop::Passing("x".into())), 2).is_empty());
+        assert!(kinds(&Figures::default()).is_empty());
+        assert_eq!(kind(&Stop::Passing("x".into()), 2), None);
     }
 
     #[test]
     fn what_was_missing_is_told() {
         let figures = Figures { repaired: 2, failed: 1, ..Figures::default() };
-        assert_eq!(kinds(&figures, None, 0), ["webhooks_missed"]);
-        let (_, text, meta) = alerts(&figures, None, 0, None).remove(0);
+        assert_eq!(kinds(&figures), ["webhooks_missed"]);
+        let (_, text, meta) = found(&figures).remove(0);
         assert!(text.contains("2 repaired, 1 could not be"), "{text}");
         assert_eq!(meta, json!({"repaired": 2, "failed": 1}));
     }
@@ -111,19 +122,19 @@ mod tests {
     #[test]
     fn vanished_subscriptions_are_told() {
         let mut figures = Figures { webhooks: Webhooks::checked(), ..Figures::default() };
-        assert!(kinds(&figures, None, 0).is_empty());
+        assert!(kinds(&figures).is_empty());
         figures.webhooks.registered = vec!["orders/create".into()];
-        assert_eq!(kinds(&figures, None, 0), ["webhook_subscriptions"]);
+        assert_eq!(kinds(&figures), ["webhook_subscriptions"]);
     }
 
     #[test]
     fn a_store_is_not_left_alone_in_silence() {
-        let figures = Figures::default();
-        assert_eq!(kinds(&figures, Some(Stop::Access("401".into())), 0), ["shopify_access"]);
-        assert_eq!(kinds(&figures, Some(Stop::Refused("x".into())), 0), ["gap_repair_refused"]);
+        assert_eq!(kind(&Stop::Misconfigured("x".into()), 0), Some("gap_repair_misconfigured"));
+        assert_eq!(kind(&Stop::Access("401".into()), 0), Some("shopify_access"));
+        assert_eq!(kind(&Stop::Refused("x".into()), 0), Some("gap_repair_refused"));
         for stop in [Stop::Passing("x".into()), Stop::OutOfTime("x".into()), Stop::Database("x".into())] {
-            assert_eq!(kinds(&figures, Some(stop.clone()), 7), ["gap_repair_behind"]);
-            assert!(kinds(&figures, Some(stop), 5).is_empty());
+            assert_eq!(kind(&stop, 7), Some("gap_repair_behind"));
+            assert_eq!(kind(&stop, 5), None);
         }
     }
 }

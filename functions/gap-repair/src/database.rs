@@ -60,6 +60,12 @@ pub enum Progress {
 }
 
 #[derive(Deserialize)]
+struct Saved {
+    #[serde(default)]
+    tell: bool,
+}
+
+#[derive(Deserialize)]
 struct Missed {
     orders: Vec<MissedOrder>,
 }
@@ -85,11 +91,18 @@ pub async fn start(setup: &Setup, run: &str, stores: Option<&[String]>) -> Resul
     call(setup, "start_sync", &Arguments { p_name: CURSOR, p_run: run, p_stores: stores }).await
 }
 
-/// Says how far the run has come with a store.
+/// Says how far the run has come with a store, and, in a word, what people should hear of it; whether they are to hear
+/// it now, as they have not lately.
 ///
 /// # Errors
 /// As [`start`]; also when another run has taken the store over.
-pub async fn save(setup: &Setup, run: &str, store: &str, progress: &Progress) -> Result<(), Fault> {
+pub async fn save(
+    setup: &Setup,
+    run: &str,
+    store: &str,
+    progress: &Progress,
+    trouble: Option<&str>,
+) -> Result<bool, Fault> {
     let mut arguments = json!({"p_name": CURSOR, "p_run": run, "p_store": store});
     let (state, after) = match progress {
         Progress::Page(after) => ("page", Some(after)),
@@ -100,8 +113,10 @@ pub async fn save(setup: &Setup, run: &str, store: &str, progress: &Progress) ->
     if let Some(arguments) = arguments.as_object_mut() {
         arguments.insert("p_state".into(), json!(state));
         arguments.extend(after.map(|after| ("p_after".into(), json!(after))));
+        arguments.extend(trouble.map(|trouble| ("p_trouble".into(), json!(trouble))));
     }
-    call::<Value>(setup, "save_sync", &arguments).await.map(|_| ())
+    let saved: Saved = call(setup, "save_sync", &arguments).await?;
+    Ok(saved.tell)
 }
 
 /// Which of the orders that Shopify lists are missing here, and what each is to be delivered as.

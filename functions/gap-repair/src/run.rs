@@ -55,7 +55,7 @@ impl<'a> Run<'a> {
         let now = clock::now_ms();
         if now.saturating_sub(self.started) > BEGIN_MS {
             // It comes first the next time, as the one furthest behind.
-            let _ = database::save(self.setup, &self.name, &task.store, &Progress::Stopped).await;
+            let _ = database::save(self.setup, &self.name, &task.store, &Progress::Stopped, None).await;
             let stop = Stop::OutOfTime("the run was over before its turn".into());
             return Figures {
                 store: task.store,

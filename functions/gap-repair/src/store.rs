@@ -3,7 +3,8 @@
 //! Whatever goes wrong stops this store and no other. Every page that is done stays done.
 
 use crate::{
-    FUNCTION, Setup, alert,
+    FUNCTION, Setup,
+    alert::{self, Alert},
     database::{self, Progress, Task},
     deliver::{Delivered, deliver},
     report::{Figures, Webhooks},
@@ -57,18 +58,21 @@ impl Store<'_> {
             seen_until: self.task.seen_until.clone(),
             ..Figures::default()
         };
-        let stop = match self.read(&mut figures).await {
+        let stop: Option<Alert> = match self.read(&mut figures).await {
             Ok(()) => None,
             Err(Cut { stop, progress }) => {
-                // Whoever cannot say so is taken to have died: the lease runs out, and the next run goes on.
-                let _ = database::save(self.setup, self.run, &self.task.store, &progress).await;
                 figures.stopped = Some(stop.word());
                 figures.reason = Some(stop.reason());
-                Some(stop)
+                let trouble =
+                    alert::trouble(&figures, &stop, clock::now_ms(), clock::parse(&figures.seen_until));
+                // Whoever cannot say so is taken to have died: the lease runs out, and the next run goes on.
+                let kind = trouble.as_ref().map(|(kind, ..)| *kind);
+                let tell = database::save(self.setup, self.run, &self.task.store, &progress, kind).await;
+                trouble.filter(|_| tell.unwrap_or(true))
             }
         };
         self.log(&figures, started);
-        alert::raise(self.setup, self.id, &figures, stop.as_ref()).await;
+        alert::raise(self.setup, self.id, &figures, stop).await;
         figures
     }
 
@@ -90,7 +94,7 @@ impl Store<'_> {
             let next = self.page(&shop, after.as_deref(), figures).await?;
             figures.pages += 1;
             let progress = next.clone().map_or(Progress::Done, Progress::Page);
-            database::save(self.setup, self.run, &self.task.store, &progress).await?;
+            database::save(self.setup, self.run, &self.task.store, &progress, None).await?;
             if next.is_none() {
                 figures.complete = true;
                 figures.seen_until.clone_from(&self.task.until);

@@ -2,6 +2,7 @@
 //! store of its own, and a run is always for that store alone.
 
 mod shop;
+mod trouble;
 
 use ordak_e2e::Outcome;
 use ordak_e2e::answer::Answer;
