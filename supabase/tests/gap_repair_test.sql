@@ -138,14 +138,14 @@ select is(
 );
 select is(pg_temp.save('g', 'done') ->> 'ok', 'true', 'and can be read again');
 reset role;
-delete from public.sync_cursors where name = 'tap_orders' and store = 'bannos';
+delete from public.sync_cursors where name = 'tap_orders';
 set local role service_role;
 select is(
     (select array_agg(s ->> 'store') from jsonb_array_elements(pg_temp.start('h', '{bannos,flourlane}') -> 'stores') s),
     '{flourlane,bannos}', 'who is furthest behind comes first'
 );
 reset role;
-update public.sync_cursors set lease_until = null, run = null where name = 'tap_orders' and store = 'bannos';
+update public.sync_cursors set lease_until = null, run = null where name = 'tap_orders';
 update public.stores set uninstalled_at = now() where key = 'flourlane';
 set local role service_role;
 select is(
