@@ -54,7 +54,7 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
-    let response = FUNCTION.serve(request, env, context, answer).await?;
+    let response = FUNCTION.serve_as(request, env, context, work, in_form).await?;
     // Callers prove themselves by a header and never by a cookie: any page may ask. The gateway answers preflights.
     let headers = response.headers().clone();
     headers.set("access-control-allow-origin", "*")?;
@@ -62,16 +62,14 @@ async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<R
 }
 
 /// Everything that goes wrong is told in this function's own form.
-async fn answer(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
-    let timestamp = clock::rfc3339(clock::now_ms());
-    let answer = work(call, &setup).await.unwrap_or_else(|failure| Answer::failure(&failure));
-    Ok(match answer.status() {
+fn in_form(answer: Answer) -> Answer {
+    match answer.status() {
         200 => answer,
-        _ => answer.reworded(|message| batch::error(message, &timestamp)),
-    })
+        _ => answer.told_as(batch::error, &clock::rfc3339(clock::now_ms())),
+    }
 }
 
-async fn work(call: &mut Call, setup: &Setup) -> Result<Answer, Failure> {
+async fn work(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     if route::rest_of(&call.request.path(), FUNCTION.name) != Some("") {
         return Ok(Answer::not_found());
     }
@@ -82,8 +80,8 @@ async fn work(call: &mut Call, setup: &Setup) -> Result<Answer, Failure> {
     let job = Job::read(&body::read(&mut call.request, LARGEST_BODY).await?)?;
     call.route = Some(job.name().to_owned());
     match job {
-        Job::Orchestrate => orchestrate(call, setup, caller).await,
-        Job::ProcessOrder(arguments) => process_order(setup, caller, arguments).await,
+        Job::Orchestrate => orchestrate(call, &setup, caller).await,
+        Job::ProcessOrder(arguments) => process_order(&setup, caller, arguments).await,
     }
 }
 

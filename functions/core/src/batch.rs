@@ -5,7 +5,7 @@
 
 use crate::action::is_uuid;
 use crate::document;
-use crate::envelope::Rejection;
+use crate::envelope::{Code, Rejection};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value, json};
@@ -197,10 +197,14 @@ fn yes() -> bool {
     true
 }
 
-/// An error as the batch processor tells it; `timestamp` is RFC 3339 in UTC.
+/// An error as the batch processor tells it; `timestamp` is RFC 3339 in UTC. The form has no place for a code, so a
+/// missing setting, which is looked for by its code, begins with it.
 #[must_use]
-pub fn error(message: &str, timestamp: &str) -> Value {
-    json!({ "error": message, "timestamp": timestamp })
+pub fn error(code: &str, message: &str, timestamp: &str) -> Value {
+    let misconfigured = Code::Misconfigured.as_str();
+    let error =
+        if code == misconfigured { format!("{misconfigured}: {message}") } else { message.to_owned() };
+    json!({ "error": error, "timestamp": timestamp })
 }
 
 #[cfg(test)]

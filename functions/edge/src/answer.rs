@@ -125,11 +125,12 @@ impl Answer {
         Self::failure(&Rejection::not_found("there is nothing at this path").into())
     }
 
-    /// The same refusal in another form, made from its message.
+    /// The same refusal in another form, made from its code, its message and this time.
     #[must_use]
-    pub fn reworded(self, form: impl FnOnce(&str) -> serde_json::Value) -> Self {
+    pub fn told_as(self, form: fn(&str, &str, &str) -> serde_json::Value, timestamp: &str) -> Self {
         let message = serde_json::from_slice::<Refusal>(&self.body).unwrap_or_default().message;
-        Self { body: form(&message).to_string().into_bytes(), ..self }
+        let body = form(&self.outcome, &message, timestamp).to_string().into_bytes();
+        Self { body, ..self }
     }
 
     /// A success that a person should look at.
@@ -267,10 +268,11 @@ mod tests {
     #[test]
     fn a_refusal_may_take_another_form_and_stays_what_it_is() {
         let fault = Answer::failure(&Fault::unavailable("rpc: no answer in time").into());
-        let answer = fault.reworded(|message| json!({ "error": message }));
+        let answer = fault.told_as(|code, said, at| json!([code, said, at]), "10:30");
         assert_eq!((answer.status(), answer.outcome()), (503, "UNAVAILABLE"));
         assert_eq!(answer.fault(), Some("rpc: no answer in time"));
-        assert_eq!(answer.body, br#"{"error":"temporarily unavailable, try again"}"#);
+        let body = r#"["UNAVAILABLE","temporarily unavailable, try again","10:30"]"#;
+        assert_eq!(String::from_utf8(answer.body).unwrap(), body);
     }
 
     #[test]

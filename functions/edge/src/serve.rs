@@ -68,6 +68,22 @@ impl<S> Function<S> {
         context: Context,
         handle: impl AsyncFnOnce(&mut Call, Rc<S>) -> Result<Answer, Failure>,
     ) -> worker::Result<Response> {
+        self.serve_as(request, env, context, handle, |answer| answer).await
+    }
+
+    /// Serves one request with `handle` for a function whose answers have a form of their own: `form` gives it to each,
+    /// also to the one that a setting is missing.
+    ///
+    /// # Errors
+    /// As [`Function::serve`].
+    pub async fn serve_as(
+        &self,
+        request: Request,
+        env: Env,
+        context: Context,
+        handle: impl AsyncFnOnce(&mut Call, Rc<S>) -> Result<Answer, Failure>,
+        form: impl FnOnce(Answer) -> Answer,
+    ) -> worker::Result<Response> {
         let started = clock::now_ms();
         let id = request_id::of(request.headers());
         let setup = self.setup.with(|cell| cell.get(|| (self.prepare)(&variables(&env))));
@@ -79,7 +95,7 @@ impl<S> Function<S> {
             Ok(setup) => handle(&mut call, setup).await,
             Err(fault) => Err(fault.into()),
         };
-        let answer = result.unwrap_or_else(|failure| Answer::failure(&failure));
+        let answer = form(result.unwrap_or_else(|failure| Answer::failure(&failure)));
         Line::new(self.name, level(&answer, &call.method()), answer.outcome(), started)
             .request(&call.id)
             .place(call.store.as_deref().or(answer.store()), call.route.as_deref())

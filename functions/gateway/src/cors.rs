@@ -14,11 +14,19 @@ const HEADERS: &str = "authorization, apikey, content-type, x-client-info, x-req
 const MAX_AGE_S: &str = "600";
 
 /// Functions that pages of any origin may call: those whose callers prove themselves by a header alone.
-const OPEN: [&str; 1] = ["batch-processor"];
+const OPEN: [&str; 1] = [crate::BATCH_PROCESSOR];
+
+/// The origin that the browser is to be told; where every origin may call, also for a caller that names none.
+#[must_use]
+pub fn permitted(path: &str, origin: Option<String>, kiosks: &[String]) -> Option<String> {
+    if is_open(path) {
+        return Some(origin.unwrap_or_else(|| "*".to_owned()));
+    }
+    origin.filter(|origin| kiosks.contains(origin))
+}
 
 /// Whether what this path leads to is open to every origin.
-#[must_use]
-pub fn is_open(path: &str) -> bool {
+fn is_open(path: &str) -> bool {
     matches!(route::parse(path), Route::Function { name, .. } if OPEN.contains(&name))
 }
 
@@ -70,5 +78,16 @@ mod tests {
         {
             assert!(!is_open(path), "{path}");
         }
+    }
+
+    #[test]
+    fn elsewhere_only_kiosks_are_permitted() {
+        let (page, kiosks) = ("https://planner.example.com", ["https://kiosk.example.com".to_owned()]);
+        let ask = |path, origin: Option<&str>| permitted(path, origin.map(str::to_owned), &kiosks);
+        assert_eq!(ask("/functions/v1/batch-processor", Some(page)).as_deref(), Some(page));
+        assert_eq!(ask("/functions/v1/batch-processor", None).as_deref(), Some("*"));
+        assert_eq!(ask("/edge/health", Some(page)), None);
+        assert_eq!(ask("/edge/health", None), None);
+        assert_eq!(ask("/edge/health", Some(&kiosks[0])).as_deref(), Some("https://kiosk.example.com"));
     }
 }

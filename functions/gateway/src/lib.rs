@@ -9,6 +9,7 @@ mod health;
 mod schedule;
 
 use ordak_core::{
+    batch,
     envelope::{Failure, Fault},
     route::{self, Route},
     settings::GatewaySettings,
@@ -24,6 +25,8 @@ use std::rc::Rc;
 use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, event};
 
 const NAME: &str = "gateway";
+/// The function that decides batches.
+const BATCH_PROCESSOR: &str = "batch-processor";
 
 thread_local! {
     static SETTINGS: PerIsolate<GatewaySettings> = PerIsolate::default();
@@ -37,14 +40,15 @@ fn settings(env: &Env) -> Result<Rc<GatewaySettings>, Fault> {
 async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
     let started = clock::now_ms();
     let id = request_id::of(request.headers());
-    let settings = match settings(&env) {
-        Ok(settings) => settings,
-        Err(fault) => return finish(Answer::failure(&fault.into()), "", started, &id),
+    let (origin, path) = (request.headers().get("origin")?, request.path());
+    let settings = settings(&env);
+    let kiosks = settings.as_ref().map(|settings| settings.kiosk_origins.as_slice()).unwrap_or_default();
+    let permitted = cors::permitted(&path, origin, kiosks);
+    let reply = match settings {
+        Ok(settings) => respond(request, &env, &settings, permitted.as_deref(), &id).await,
+        Err(fault) => Err(fault.into()),
     };
-    let origin = request.headers().get("origin")?;
-    let path = request.path();
-    let permitted = origin.filter(|origin| settings.kiosk_origins.contains(origin) || cors::is_open(&path));
-    let response = match respond(request, &env, &settings, permitted.as_deref(), &id).await {
+    let response = match reply {
         Ok(Reply::Passed(response)) => response,
         Ok(Reply::Own(answer)) => finish(answer, &path, started, &id)?,
         Err(failure) => finish(Answer::failure(&failure), &path, started, &id)?,
@@ -96,7 +100,14 @@ fn finish(answer: Answer, path: &str, started: u64, id: &str) -> worker::Result<
         .status(answer.status())
         .error(answer.fault())
         .write();
-    answer.into_response(id)
+    // Who calls a function whose errors have a form of their own reads no other.
+    match route::parse(path) {
+        Route::Function { name: BATCH_PROCESSOR, .. } => {
+            answer.told_as(batch::error, &clock::rfc3339(clock::now_ms()))
+        }
+        _ => answer,
+    }
+    .into_response(id)
 }
 
 fn unanswerable(error: worker::Error) -> Failure {

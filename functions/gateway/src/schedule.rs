@@ -2,6 +2,7 @@
 //!
 //! The expressions are those of the top-level `wrangler.toml`; a test keeps both in step.
 
+use crate::BATCH_PROCESSOR;
 use ordak_core::{
     envelope::{Envelope, Failure, Fault},
     settings::GatewaySettings,
@@ -30,9 +31,7 @@ const SCHEDULES: &[(&str, Job)] = &[
     ("17 * * * *", Job::RepairGaps),
 ];
 
-/// The function that decides batches.
-const BATCH_PROCESSOR: &str = "batch-processor";
-/// Which of its jobs.
+/// What the function that decides batches is asked for.
 const ORCHESTRATE: &str = r#"{"jobType":"orchestrate"}"#;
 
 /// The function that compares stores with their shops.

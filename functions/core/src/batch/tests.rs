@@ -125,3 +125,10 @@ fn numbers_pass_as_they_were_written() {
         data.replace("{\"orderId", "{\"success\":true,\"orderId")
     );
 }
+
+#[test]
+fn an_error_is_a_sentence_and_a_time() {
+    let at = "2024-01-15T10:30:00.000Z";
+    assert_eq!(error("CONFLICT", "no supplier", at), json!({"error": "no supplier", "timestamp": at}));
+    assert_eq!(error("MISCONFIGURED", "A is missing", at)["error"], "MISCONFIGURED: A is missing");
+}
