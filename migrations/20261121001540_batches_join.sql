@@ -163,6 +163,7 @@ declare
     v_batch public.production_batches;
     v_terms public.supplier_terms;
     v_decimals integer;
+    v_price numeric;
     v_at_most integer;
 begin
     v_contribution.store := p_store.key;
@@ -210,13 +211,17 @@ begin
     v_decimals := private.currency_decimals(v_terms.currency);
     v_contribution.batch_id := v_batch.id;
     v_contribution.currency := v_terms.currency;
-    v_contribution.unit_price := round(
+    v_price := round(
         v_terms.base_price
             * coalesce((v_terms.complexity ->> v_contribution.product_variant_base)::numeric, 1)
             * coalesce((v_terms.style_surcharge ->> v_contribution.style)::numeric, 1),
         v_decimals
     );
-    v_contribution.total_price := v_contribution.unit_price * v_contribution.quantity;
+    if v_price * v_contribution.quantity >= 1e12 then
+        raise exception 'the price of so many is out of range' using errcode = 'OB409';
+    end if;
+    v_contribution.unit_price := v_price;
+    v_contribution.total_price := v_price * v_contribution.quantity;
 
     if not v_exists then
         perform private.make_batch_order(p_store, v_contribution.order_id, v_gid, v_contribution);
