@@ -77,6 +77,32 @@ $$;
 revoke execute on function private.is_admin(uuid) from public, anon;
 comment on function private.is_admin(uuid) is 'Whether this person is an active Admin. Called by other functions only.';
 
+create function private.alert_failures(p_settled private.batch_settlement[])
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    -- Every run meets the batch again: each reason is told once.
+    perform private.enqueue_alert(
+        failed.store, 'batch_failed',
+        jsonb_build_object('batches', count(*), 'reason', min(failed.failure))
+    )
+    from (
+        select v.store, v.failure
+        from unnest(p_settled) v
+        where v.failure is not null and private.record_batch_event(
+            v.store, 'batch/failed', v.batch_id, md5(v.failure), jsonb_build_object('batch_id', v.batch_id, 'reason', v.failure)
+        )
+    ) failed
+    group by failed.store;
+end;
+$$;
+revoke execute on function private.alert_failures(private.batch_settlement[]) from public, anon;
+comment on function private.alert_failures(private.batch_settlement[]) is
+    'Has people told of batches that could not be settled, with one of the reasons. Called by orchestrate_batches only; no error codes.';
+
 create function public.orchestrate_batches(p_user uuid default null)
 returns jsonb
 language plpgsql
@@ -101,6 +127,7 @@ begin
         array(select v from unnest(v_judged) v where v.action is not null),
         jsonb_strip_nulls(jsonb_build_object('by', p_user))
     );
+    perform private.alert_failures(v_settled);
 
     select coalesce(jsonb_agg(private.batch_result(s) order by place), '[]'::jsonb) into v_results
     from (

@@ -1,6 +1,6 @@
 -- Batches decided by the clock: every boundary, every window edge, each effect once, one bad batch among good ones.
 begin;
-select plan(61);
+select plan(65);
 
 -- Whatever else is in the database is not looked at.
 update public.production_batches set window_closes_at = now() + interval '300 days' where status = 'filling';
@@ -288,6 +288,25 @@ select is(
 select is(pg_temp.status_of('good, full'), 'confirmed', 'or confirmed');
 select isnt(
     (select cancelled_at from public.orders where id = 'bannos-7711'), null, 'with their orders'
+);
+
+select is(
+    (select payload ->> 'reason' from public.event_store where type = 'batch/failed' and ref_id = 'batch:' || (select id from made where name = 'bad')),
+    'order bannos-7712 is paid but its amount is not known', 'why is an event'
+);
+select is(
+    (select w.payload - 'kind' from public.work_queue w where w.topic = 'slack_alert' and w.payload ->> 'kind' = 'batch_failed'),
+    '{"batches": 1, "reason": "order bannos-7712 is paid but its amount is not known"}'::jsonb, 'and people are told'
+);
+do $$ begin perform public.orchestrate_batches(); end $$;
+select is(
+    (select count(*)::integer from public.event_store where type = 'batch/failed'), 1, 'once, however often it is met'
+);
+update public.orders set total_amount = 9 where id = 'bannos-7712';
+insert into answers select 'mended', public.orchestrate_batches();
+select is(
+    (select (r ->> 'ordersCancelled')::integer from answers, jsonb_array_elements(answer #> '{data,results}') r
+     where answers.name = 'mended' and r ->> 'action' = 'cancelled'), 2, 'mended, the next run settles it'
 );
 
 -- Stock that a cancelled order held ----------------------------------------------------------------------------------------

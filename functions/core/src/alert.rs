@@ -60,6 +60,7 @@ fn headline(kind: &str) -> Option<&'static str> {
         "app_uninstalled" => "the shop has uninstalled our app; what is paid for goes on",
         "data_request" => "a customer asks what is held about him: an Admin finds it under get_data_export",
         "batch_in_review" => "batches half full wait for an Admin's decision",
+        "batch_failed" => "batches could not be settled and are tried again",
         _ => return None,
     })
 }
