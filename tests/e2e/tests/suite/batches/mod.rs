@@ -2,6 +2,7 @@
 //! makes batches that are due holds [`turn`].
 
 mod joining;
+mod killed;
 mod orchestrating;
 mod refunds;
 mod refusals;
@@ -69,6 +70,14 @@ impl Supplier {
             "styleDetails": {"variant": "gold", "ribbon": "red"}, "buyerId": BUYER
         })
     }
+}
+
+/// What the function needs when it runs alone.
+fn settings(stack: &Stack) -> Value {
+    json!({
+        "SUPABASE_URL": stack.supabase_url, "SUPABASE_SERVICE_ROLE_KEY": stack.service_key,
+        "SUPABASE_JWT_SECRET": stack.jwt_secret, "SUPABASE_JWT_ALGORITHMS": "HS256"
+    })
 }
 
 /// Orders that contribute to a batch, paid as told.

@@ -2,10 +2,12 @@
 
 use super::{PATH, Supplier, post, process};
 use ordak_e2e::answer::Answer;
+use ordak_e2e::lone::Lone;
 use ordak_e2e::stack::Stack;
 use ordak_e2e::{Outcome, token};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::net::TcpListener;
 
 /// The documented form of an error, and the status.
 fn refused(answer: &Answer, status: u16, names: &str) {
@@ -134,11 +136,51 @@ async fn pages_of_any_origin_may_ask() -> Outcome {
         (answer.status, answer.header("access-control-allow-origin")),
         (204, "https://planner.example.com")
     );
+    let headers = answer.header("access-control-allow-headers").to_lowercase();
+    for name in ["authorization", "apikey", "content-type"] {
+        assert!(headers.contains(name), "{headers}");
+    }
+    assert!(answer.header("access-control-allow-methods").contains("POST"));
+    let plain = Answer::to(stack.request(Method::OPTIONS, PATH)).await?;
+    assert_eq!((plain.status, plain.header("access-control-allow-origin")), (204, "*"));
     let request = stack.request(Method::POST, PATH).header("Origin", "https://planner.example.com");
     let answer = Answer::to(request).await?;
     assert_eq!(
         (answer.status, answer.header("access-control-allow-origin")),
         (401, "https://planner.example.com")
     );
+    Ok(())
+}
+
+/// The function alone, with one setting changed; `null` leaves it out.
+async fn alone(stack: &Stack, setting: &str, value: Value) -> Outcome<Answer> {
+    let mut bindings = super::settings(stack);
+    match value {
+        Value::Null => bindings.as_object_mut().unwrap().remove(setting),
+        value => bindings.as_object_mut().unwrap().insert(setting.to_owned(), value),
+    };
+    let lone = Lone::start("batch-processor", &bindings).await?;
+    let request = lone.request(Method::POST, "batch-processor").bearer_auth(&stack.service_key);
+    Answer::to(request.json(&json!({"jobType": "orchestrate"}))).await
+}
+
+#[tokio::test]
+async fn a_missing_setting_is_named_in_the_same_form() -> Outcome {
+    let stack = Stack::up().await?;
+    for setting in ["SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET"] {
+        let answer = alone(&stack, setting, Value::Null).await?;
+        refused(&answer, 500, setting);
+        assert!(answer.str("/error").starts_with("MISCONFIGURED: "), "{}", answer.text);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_told_in_the_same_form() -> Outcome {
+    let stack = Stack::up().await?;
+    // A port that nobody listens at once this is over.
+    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let answer = alone(&stack, "SUPABASE_URL", json!(format!("http://127.0.0.1:{port}"))).await?;
+    refused(&answer, 503, "try again");
     Ok(())
 }
