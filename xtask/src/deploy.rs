@@ -43,7 +43,7 @@ pub async fn run(checkout: &Checkout, options: Deploy) -> Result<()> {
         say::info(format!("\nDry run for {}: nothing is uploaded. In this order:\n", options.env));
     }
     for (function, file) in functions.iter().zip(&files) {
-        let size = build::compressed_size(&function.main)?.div_ceil(1024);
+        let size = build::size(function)?.div_ceil(1024);
         let name = worker_name(function, &options.env);
         let call = [vec!["wrangler deploy".to_owned()], arguments(&options)].concat().join(" ");
         say::info(format!("• {name}: {size} KB gzip, {call}"));

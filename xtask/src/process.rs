@@ -61,6 +61,11 @@ impl Managed {
         Ok(Self { what, log, child, pid, stop_with, book, whole: 1 })
     }
 
+    /// Its number.
+    pub fn id(&self) -> i32 {
+        self.pid.as_raw_nonzero().get()
+    }
+
     /// Waits until the process ends by itself.
     pub async fn ended(&mut self) -> Result<ExitStatus> {
         self.child.wait().await.with_context(|| format!("cannot wait for {}", self.what))

@@ -27,6 +27,19 @@ pub fn exists(pid: i32) -> bool {
     !matches!(test_kill_process(pid), Err(Errno::SRCH))
 }
 
+/// Milliseconds of processor time that a process and its threads have used; `None` where there is no `/proc`.
+pub fn cpu_ms(pid: i32) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    Some(cpu_ticks(&stat)? as f64 * 1000.0 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// In user mode and in the kernel: the 14th and the 15th field.
+fn cpu_ticks(stat: &str) -> Option<u64> {
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_whitespace().skip(11).map(|field| field.parse::<u64>().ok());
+    Some(fields.next()?? + fields.next()??)
+}
+
 /// Whether this process carries one of the marks.
 pub fn process_has_mark(pid: i32, marks: &[String]) -> bool {
     if !Path::new("/proc/self/stat").exists() {
@@ -93,6 +106,12 @@ mod tests {
         assert!(!is_living_member("12 (a) S 77 1 77 0", 77));
         assert!(!is_living_member("12 (a) Z 1 77 77 0", 77), "a zombie is no living process");
         assert!(!is_living_member("", 77));
+    }
+
+    #[test]
+    fn reads_the_processor_time_of_a_process() {
+        assert_eq!(cpu_ticks("12 (a) b) S 1 77 77 0 -1 4 1 2 3 4 30 12 5 6 20"), Some(42));
+        assert_eq!(cpu_ticks("12 (a) S 1 77"), None);
     }
 
     #[test]

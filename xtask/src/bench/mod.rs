@@ -1,14 +1,24 @@
-//! `bench`: the benchmarks of `tests/bench`, each on a database of its own. They measure and judge nothing: a slow
-//! machine makes slow figures. What is measured, and how, is told in `tests/bench/README.md`.
+//! `bench`: the benchmarks of `tests/bench`. They measure and judge nothing: a slow machine makes slow figures. What is
+//! measured, and how, is told in `tests/bench/README.md`.
 
+mod bundle;
+mod cold;
+mod compared;
+mod edge;
 mod figures;
+mod load;
 mod measure;
+mod orders;
+mod place;
 mod plan;
 mod report;
+mod rounds;
+mod workerd;
 
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
+use tokio::process::Command;
 
 use crate::database::{self, Role};
 use crate::interrupt::Interrupt;
@@ -17,30 +27,81 @@ use crate::settings::Backend;
 use crate::stack::Stack;
 use crate::suites::live::take;
 use crate::{say, setup};
+use place::Place;
 use plan::Plan;
+
+/// What a benchmark of workers is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Workers {
+    Edge,
+    Bundle,
+    Cold,
+}
+
+/// The benchmarks that are programs, with what they are about; the others are folders of `tests/bench`.
+const OF_WORKERS: [(&str, Workers, &str); 3] = [
+    ("edge", Workers::Edge, "refusing a wrong signature, beside a TypeScript worker in the same workerd"),
+    ("bundle", Workers::Bundle, "how large each function is"),
+    ("cold", Workers::Cold, "first requests, beside a hello world in Rust and a TypeScript worker"),
+];
 
 /// Runs every benchmark or one.
 pub async fn run(checkout: &Checkout, wanted: Option<&str>) -> Result<ExitCode> {
+    if cfg!(debug_assertions) {
+        return run_optimised(checkout, wanted).await;
+    }
     let plans = plan::all(checkout)?;
-    let chosen: Vec<&Plan> =
-        plans.iter().filter(|plan| wanted.is_none_or(|name| name == plan.name)).collect();
-    if chosen.is_empty() {
-        let known: Vec<String> =
-            plans.iter().map(|plan| format!("\n  {:<8} {}", plan.name, plan.about)).collect();
+    let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
+    let plans: Vec<&Plan> = plans.iter().filter(|plan| is_wanted(&plan.name)).collect();
+    let of_workers: Vec<_> = OF_WORKERS.iter().filter(|(name, ..)| is_wanted(name)).collect();
+    if plans.is_empty() && of_workers.is_empty() {
+        let known = plan::all(checkout)?;
+        let known = known.iter().map(|plan| (plan.name.as_str(), plan.about.as_str()));
+        let known = known.chain(OF_WORKERS.iter().map(|(name, _, about)| (*name, *about)));
+        let known: Vec<String> = known.map(|(name, about)| format!("\n  {name:<8} {about}")).collect();
         bail!("there is no benchmark `{}`; there are:{}", wanted.unwrap_or_default(), known.concat());
     }
     let interrupt = Interrupt::listen()?;
     let layout = Layout::new(checkout, StackName::Bench)?;
     let _lock = take(&layout)?;
     interrupt.unless(setup::packages(checkout)).await?;
-    for plan in chosen {
+    for plan in plans {
         say::info(format!("\n=== {}: {} ===", plan.name, plan.about));
         let mut stack = Stack::new(layout.clone(), Backend::Local, Vec::new());
         let result = interrupt.unless(one(&mut stack, &layout, plan)).await;
         stack.stop().await?;
         result?;
     }
+    if !of_workers.is_empty() {
+        let place = Place::prepare(&layout, &interrupt).await?;
+        for (name, what, about) in of_workers {
+            say::info(format!("\n=== {name}: {about} ==="));
+            let path = interrupt.unless(workers(&place, name, *what, about)).await?;
+            say::info(format!("\nWritten to {path}"));
+        }
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// The load and the REST server are part of this program: compiled without optimisation they would be what is measured.
+async fn run_optimised(checkout: &Checkout, wanted: Option<&str>) -> Result<ExitCode> {
+    say::info("• compiling this command with optimisation; the first time takes some minutes");
+    let mut cargo = Command::new("cargo");
+    cargo.args(["run", "--quiet", "--profile", "fast", "--package", "xtask", "--", "bench"]).args(wanted);
+    cargo.current_dir(checkout.root());
+    let status = cargo.status().await.context("cannot start cargo")?;
+    Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+async fn workers(place: &Place, name: &str, what: Workers, about: &str) -> Result<String> {
+    let checkout = &place.layout.checkout;
+    let comparisons = match what {
+        Workers::Bundle => return compared::write_figures(checkout, name, about, &bundle::run(place).await?),
+        Workers::Edge => edge::run(place).await?,
+        Workers::Cold => cold::run(place).await?,
+    };
+    comparisons.iter().for_each(compared::print);
+    compared::write(checkout, name, about, &comparisons)
 }
 
 async fn one(stack: &mut Stack, layout: &Layout, plan: &Plan) -> Result<()> {

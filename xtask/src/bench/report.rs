@@ -72,7 +72,8 @@ fn document(plan: &Plan, results: &Results) -> Value {
     })
 }
 
-fn machine() -> Value {
+/// What the figures were taken on.
+pub fn machine() -> Value {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let cpu = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let model =

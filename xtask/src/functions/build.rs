@@ -1,7 +1,7 @@
 //! Compiles the functions to WASM workers, when their sources have changed since the last time.
 
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use flate2::Compression;
@@ -23,25 +23,27 @@ pub async fn all(checkout: &Checkout, tools: &Tools, functions: &[Function]) -> 
     if stamp.is(&digest) && functions.iter().all(|function| function.main.is_file()) {
         return Ok(());
     }
+    some(checkout, tools, functions).await?;
+    for function in functions {
+        say::info(format!("  {} is {} KB gzip", function.name, size(function)?.div_ceil(1024)));
+    }
+    stamp.set(&digest)
+}
+
+/// Builds these, whether they are up to date or not. To be called under the set-up lock.
+pub async fn some(checkout: &Checkout, tools: &Tools, functions: &[Function]) -> Result<()> {
     compile(checkout, functions).await?;
     let step = say::step("bundling the workers");
     // Shrinking a module keeps one core busy for some seconds.
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    for some in functions.chunks(cores) {
+    for portion in functions.chunks(cores) {
         try_join_all(
-            some.iter().enumerate().map(|(place, function)| bundle(checkout, tools, function, place == 0)),
+            portion.iter().enumerate().map(|(place, function)| bundle(checkout, tools, function, place == 0)),
         )
         .await?;
     }
     step.done();
-    for function in functions {
-        say::info(format!(
-            "  {} is {} KB gzip",
-            function.name,
-            compressed_size(&function.main)?.div_ceil(1024)
-        ));
-    }
-    stamp.set(&digest)
+    Ok(())
 }
 
 async fn digest(checkout: &Checkout) -> Result<String> {
@@ -94,11 +96,16 @@ pub fn package(crate_folder: &Path) -> Result<String> {
     name.map(str::to_owned).with_context(|| format!("{} names no package", manifest.display()))
 }
 
-/// The size that counts against the platform's limit: script and module, compressed.
-pub fn compressed_size(main: &Path) -> Result<usize> {
+/// The compressed size of a built function.
+pub fn size(function: &Function) -> Result<usize> {
+    compressed_size(&[function.main.clone(), function.main.with_file_name("index_bg.wasm")])
+}
+
+/// The size of some files that counts against the platform's limit: compressed.
+pub fn compressed_size(files: &[PathBuf]) -> Result<usize> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
-    for file in [main.to_owned(), main.with_file_name("index_bg.wasm")] {
-        let content = std::fs::read(&file).with_context(|| format!("cannot read {}", file.display()))?;
+    for file in files {
+        let content = std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
         encoder.write_all(&content).context("cannot compress")?;
     }
     Ok(encoder.finish().context("cannot compress")?.len())

@@ -50,7 +50,8 @@ pub fn all(checkout: &Checkout) -> Result<Vec<Function>> {
     Ok(functions)
 }
 
-fn read(path: &Path) -> Result<Function> {
+/// The worker that this file describes.
+pub fn read(path: &Path) -> Result<Function> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     parse(path, &text).with_context(|| format!("in {}", path.display()))
 }

@@ -1,0 +1,8 @@
+//! The smallest Rust worker: it says hello to everybody. Cold starts of the functions are compared with its own.
+
+use worker::{Context, Env, Request, Response, Result, event};
+
+#[event(fetch)]
+async fn fetch(_request: Request, _env: Env, _context: Context) -> Result<Response> {
+    Response::ok("hello")
+}
