@@ -16,6 +16,8 @@ use crate::process_table;
 
 /// The environment variable that carries the mark.
 const MARK: &str = "ORDAK_STACK_FOLDER";
+/// The logs that processes write on.
+const LOGS: [&str; 2] = ["edge", "postgres"];
 /// How long a process may take to end when asked kindly.
 const PATIENCE: Duration = Duration::from_secs(12);
 
@@ -43,7 +45,9 @@ impl Managed {
         mut command: Command,
     ) -> Result<Self> {
         let log = layout.log(name);
-        let file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
+        // What is started again writes on: why its predecessor ended is worth knowing.
+        let file = File::options().create(true).append(true).open(&log);
+        let file = file.with_context(|| format!("cannot write {}", log.display()))?;
         let copy = file.try_clone().with_context(|| format!("cannot write {}", log.display()))?;
         let book = Book::of(layout);
         let mark = book.mark.clone();
@@ -115,6 +119,20 @@ impl Managed {
         let _ended = self.child.wait().await;
         self.book.remove(self.pid.as_raw_nonzero().get())
     }
+}
+
+/// Forgets what the processes of an earlier run have written.
+pub fn begin_logs(layout: &Layout) -> Result<()> {
+    for name in LOGS {
+        let log = layout.log(name);
+        match std::fs::remove_file(&log) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(error).with_context(|| format!("cannot remove {}", log.display()));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// The record of a stack's processes.

@@ -16,10 +16,10 @@ use crate::process::{self, Managed};
 use crate::settings::{self, Backend};
 use crate::{rest, say, schema};
 
-/// So many restarts of what ended by itself are made before the stack gives up…
-const MOST_RESTARTS: usize = 5;
-/// …within this time.
-const RESTART_WINDOW: Duration = Duration::from_secs(120);
+/// What ends so soon after it was started did not live…
+const SHORT_LIFE: Duration = Duration::from_secs(3);
+/// …and after so many of these in a row the stack gives up. What lives longer is started again as often as it ends.
+const MOST_SHORT_LIVES: usize = 5;
 
 /// Something that can be running. [`Stack::stop`] has to be called whatever happened.
 pub struct Stack {
@@ -29,7 +29,8 @@ pub struct Stack {
     database: Option<(Place, Option<Managed>)>,
     workers: Option<Managed>,
     servers: Vec<JoinHandle<()>>,
-    restarts: Vec<Instant>,
+    started: Instant,
+    short_lives: usize,
 }
 
 impl Stack {
@@ -42,7 +43,8 @@ impl Stack {
             database: None,
             workers: None,
             servers: Vec::new(),
-            restarts: Vec::new(),
+            started: Instant::now(),
+            short_lives: 0,
         }
     }
 
@@ -111,12 +113,16 @@ impl Stack {
                 }
             };
             say::info(format!("• {ended}: starting it again"));
-            self.restarts.retain(|at| at.elapsed() < RESTART_WINDOW);
-            self.restarts.push(Instant::now());
-            if self.restarts.len() > MOST_RESTARTS {
-                bail!("{ended} for the {}th time in a row. Its log: {}", MOST_RESTARTS + 1, self.logs());
+            self.short_lives = if self.started.elapsed() < SHORT_LIFE { self.short_lives + 1 } else { 0 };
+            if self.short_lives > MOST_SHORT_LIVES {
+                bail!(
+                    "{ended}, for the {}th time in a row right after its start. Its log: {}",
+                    self.short_lives,
+                    self.logs()
+                );
             }
             interrupt.unless(self.restart()).await?;
+            self.started = Instant::now();
         }
     }
 
@@ -163,6 +169,7 @@ pub async fn prepare(layout: &Layout, backend: &Backend) -> Result<()> {
     layout.create()?;
     let place = Place::of(layout)?;
     process::end_leftovers(layout, &place.data).await?;
+    process::begin_logs(layout)?;
     let ports = layout.ports;
     let mut needed = vec![
         (ports.gateway(), "the gateway"),

@@ -5,8 +5,10 @@
 
 pub mod figures;
 pub mod ground;
+pub mod processes;
 pub mod session;
 pub mod storm;
+pub mod traffic;
 pub mod trial;
 pub mod verdict;
 pub mod work;

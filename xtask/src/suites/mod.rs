@@ -42,7 +42,7 @@ const SUITES: [Suite; 5] = [
     },
     Suite {
         name: "chaos",
-        about: "convergence, oversell, a storm of deliveries, upstreams that fail in every way",
+        about: "convergence, oversell, a storm of deliveries; failing upstreams, a database that is stopped",
         kind: Kind::Live("ordak-chaos"),
     },
     Suite {
