@@ -99,6 +99,10 @@ fn defaults(layout: &Layout, backend: &Backend) -> Result<Vec<(String, String)>>
         ("KIOSK_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173".to_owned()),
     ];
     values.extend(project.jwt_secret.map(|secret| ("SUPABASE_JWT_SECRET", secret)));
+    if *backend == Backend::Local {
+        // The local project signs with a shared secret and publishes keys as well, as one that moves to them does.
+        values.push(("SUPABASE_JWT_ALGORITHMS", "HS256,ES256,RS256".to_owned()));
+    }
     if layout.name == StackName::Test {
         // The end-to-end tests make a store that signs with secrets of its own, of which one is retiring.
         values.push((

@@ -7,6 +7,7 @@ mod table;
 
 pub use table::{ACTIONS, READS};
 
+use crate::calendar::Date;
 use crate::document;
 use crate::envelope::Rejection;
 use serde_json::{Map, Value};
@@ -31,7 +32,7 @@ pub enum Kind {
     Object,
     /// A whole number, not negative; a query sends it as digits.
     Count,
-    /// A day, `YYYY-MM-DD`. Whether the month has that many days is for the database to say.
+    /// A day that exists, `YYYY-MM-DD`.
     Day,
     /// Yes or no.
     Flag,
@@ -187,11 +188,15 @@ pub fn is_uuid(text: &str) -> bool {
 }
 
 fn is_day(text: &str) -> bool {
-    text.len() == 10
+    let shaped = text.len() == 10
         && text.bytes().enumerate().all(|(at, byte)| match at {
             4 | 7 => byte == b'-',
             _ => byte.is_ascii_digit(),
-        })
+        });
+    let number = |range| text.get(range).and_then(|digits: &str| digits.parse::<u16>().ok()).unwrap_or(0);
+    let (year, month, day) = (number(0..4), number(5..7), number(8..10));
+    // Postgres has no year 0.
+    shaped && year > 0 && Date::new(year.into(), month.into(), day.into()).is_some()
 }
 
 /// A name from outside, short and harmless enough for a message.

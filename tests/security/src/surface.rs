@@ -34,10 +34,16 @@ pub struct EdgeRoute {
 /// Every route of the edge that asks for a token or a key.
 #[must_use]
 pub fn edge_routes(stack: &Stack) -> Vec<EdgeRoute> {
-    let mut routes = vec![EdgeRoute {
-        name: "POST queue-worker".to_owned(),
-        request: Request::post(stack.function("queue-worker"), "{}"),
-    }];
+    let mut routes = vec![
+        EdgeRoute {
+            name: "POST queue-worker".to_owned(),
+            request: Request::post(stack.function("queue-worker"), "{}"),
+        },
+        EdgeRoute {
+            name: "POST batch-processor".to_owned(),
+            request: Request::post(stack.function("batch-processor"), r#"{"jobType":"orchestrate"}"#),
+        },
+    ];
     for action in ACTIONS {
         let path = format!("stage-actions/{}", action.name);
         let body = Value::Object(arguments(action)).to_string();

@@ -39,7 +39,16 @@ fn reads_take_their_parameters_by_kind() {
     {
         assert!(read("unassigned/list", &[("store", "bannos"), (name, value)]).is_err(), "{name}={value}");
     }
-    for day in ["21/11/2026", "2026-1-1", "today", "2026-11-21T00"] {
+    for day in [
+        "21/11/2026",
+        "2026-1-1",
+        "today",
+        "2026-11-21T00",
+        "2026-02-29",
+        "2026-13-01",
+        "0000-01-01",
+        "2026-01-00",
+    ] {
         let message = read("queue", &[("store", "bannos"), ("date_to", day)]).unwrap_err();
         assert_eq!(message, "date_to must be a day such as 2026-11-21");
     }

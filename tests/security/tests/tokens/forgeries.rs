@@ -3,10 +3,12 @@
 //! Every one of them must be a 401 at the edge. PostgREST looks at less: it checks the signature and the times, and
 //! takes whoever the claims name. What it lets through is said beside each forgery.
 
+use crate::{claimed, keyed};
+use anyhow::Result;
 use ordak_security::jwt::{self, HEADER, hs256};
-use ordak_security::people::{Actor, HOUR, now, user_claims};
+use ordak_security::people::Actor;
 use ordak_security::stack::Stack;
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// What the REST server answers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum AtRest {
     Stranger,
     /// PostgREST has no reason to refuse it: answered as the member of staff that it names, and as nobody else.
     Staff(&'static str),
+    /// It is not asked: this is no forgery there, or an honest token in a form that servers read differently.
+    EdgeOnly(&'static str),
 }
 
 /// One attempt.
@@ -34,15 +38,23 @@ pub struct Forgery {
 }
 
 /// All of them.
-pub fn all(stack: &Stack) -> Vec<Forgery> {
+pub fn all(stack: &Stack) -> Result<Vec<Forgery>> {
+    let keys = keyed::of_project()?;
     let mut list = signatures(stack);
     list.extend(garbage(stack));
-    list.extend(claims(stack));
+    list.extend(keyed::all(stack, &keys)?);
+    let [ours, ..] = &keys;
+    list.extend(claimed::all(stack, "HS256", &|claims| Ok(jwt::honest(claims, &stack.jwt_secret)))?);
+    list.extend(claimed::all(stack, "ES256", &|claims| {
+        keyed::signed(ours, &keyed::header_of(ours), claims)
+    })?);
+    list.extend(claimed::by_text(stack));
     list.extend(placement(stack));
-    list
+    Ok(list)
 }
 
-fn bearer(name: impl Into<String>, token: impl AsRef<[u8]>, at_rest: AtRest) -> Forgery {
+/// A token where it belongs.
+pub fn bearer(name: impl Into<String>, token: impl AsRef<[u8]>, at_rest: AtRest) -> Forgery {
     let value = [b"Bearer ".as_slice(), token.as_ref()].concat();
     headers(name, &[("Authorization", &value)], at_rest)
 }
@@ -158,90 +170,15 @@ fn garbage(stack: &Stack) -> Vec<Forgery> {
     list
 }
 
-/// Tokens that are genuinely signed and say something that they must not. The edge refuses every one.
-fn claims(stack: &Stack) -> Vec<Forgery> {
-    let staff = Actor::Staff.user().unwrap_or_default();
-    let sign = |claims: &Value| jwt::honest(claims, &stack.jwt_secret);
-    let with = |name: &str, value: Value| {
-        let mut claims = user_claims(stack, staff);
-        claims[name] = value;
-        claims
-    };
-    let without = |name: &str| {
-        let mut claims = user_claims(stack, staff);
-        claims.as_object_mut().map(|claims| claims.remove(name));
-        claims
-    };
-    let other_issuer = json!("https://abcdefghijklmnopqrst.supabase.co/auth/v1");
-    let text = user_claims(stack, staff).to_string();
-    let doubled = text.replacen('{', r#"{"role":"anon","#, 1);
-    let key = stack.jwt_secret.as_bytes();
-    let no_issuer =
-        AtRest::Staff("PostgREST checks no issuer; a project has its own key, so its signature says as much");
-    let list = [
-        ("expired", with("exp", json!(now() - 1)), AtRest::Refused),
-        ("expired in 1970", with("exp", json!(0)), AtRest::Refused),
-        ("expires as a text", with("exp", json!((now() + HOUR).to_string())), AtRest::Refused),
-        ("expires as a list", with("exp", json!([now() + HOUR])), AtRest::Refused),
-        ("never expires", without("exp"), AtRest::Stranger),
-        ("expiry null", with("exp", Value::Null), AtRest::Stranger),
-        (
-            "expires after the end of time",
-            with("exp", json!(1e300)),
-            AtRest::Staff("PostgREST takes any number"),
-        ),
-        ("not valid yet", with("nbf", json!(now() + HOUR)), AtRest::Refused),
-        ("not before as a text", with("nbf", json!("tomorrow")), AtRest::Refused),
-        ("no audience", without("aud"), AtRest::Stranger),
-        ("audience null", with("aud", Value::Null), AtRest::Stranger),
-        ("audience empty", with("aud", json!("")), AtRest::Stranger),
-        ("audience another", with("aud", json!("anon")), AtRest::Stranger),
-        ("audience a list of none", with("aud", json!([])), AtRest::Stranger),
-        ("audience a list of others", with("aud", json!(["a", "b"])), AtRest::Stranger),
-        ("audience an object", with("aud", json!({"authenticated": true})), AtRest::Refused),
-        ("audience a number", with("aud", json!(1)), AtRest::Refused),
-        ("no issuer", without("iss"), no_issuer),
-        ("another project", with("iss", other_issuer), no_issuer),
-        ("issuer with a slash", with("iss", json!(format!("{}/", stack.issuer()))), no_issuer),
-        ("no user", without("sub"), AtRest::Stranger),
-        ("user is empty", with("sub", json!("")), AtRest::Stranger),
-        ("user is unknown", with("sub", json!("00000000-0000-4000-8000-0000000000ff")), AtRest::Stranger),
-        ("user left", with("sub", json!(Actor::Inactive.user())), AtRest::Stranger),
-        ("user is no staff", with("sub", json!(Actor::Stranger.user())), AtRest::Stranger),
-        ("role anon", with("role", json!("anon")), AtRest::Refused),
-        ("role postgres", with("role", json!("postgres")), AtRest::Refused),
-        ("role supabase_admin", with("role", json!("supabase_admin")), AtRest::Refused),
-        ("role authenticator", with("role", json!("authenticator")), AtRest::Refused),
-        ("role none", with("role", json!("none")), AtRest::Refused),
-        ("role that is SQL", with("role", json!("authenticated; set role postgres")), AtRest::Refused),
-        ("no role", without("role"), AtRest::Refused),
-        ("role a list", with("role", json!(["authenticated"])), AtRest::Refused),
-    ];
-    let mut list: Vec<Forgery> =
-        list.into_iter().map(|(name, claims, at_rest)| bearer(name, sign(&claims), at_rest)).collect();
-    for forgery in &mut list {
-        forgery.known_person =
-            ["user is unknown", "user left", "user is no staff"].contains(&forgery.name.as_str());
-    }
-    let last_wins =
-        AtRest::Staff("of two equal claims PostgREST takes the last, which is the honest one here");
-    list.push(bearer("role given twice", hs256(HEADER, &doubled, key), last_wins));
-    let crit = r#"{"alg":"HS256","typ":"JWT","crit":["b64"],"b64":false}"#;
-    list.push(bearer(
-        "an extension that must be understood",
-        hs256(crit, &text, key),
-        AtRest::Staff("the key is the right one; extensions are not looked at"),
-    ));
-    list.push(bearer("the public key", &stack.anon_key, AtRest::Refused));
-    list
-}
-
 /// Honest tokens of an Admin where no token is looked for.
 fn placement(stack: &Stack) -> Vec<Forgery> {
     let token = Actor::Admin.token(stack);
     let value = token.as_bytes();
     let bearer_value = format!("Bearer {token}");
     let with_scheme = |scheme: &str| format!("{scheme}{token}").into_bytes();
+    let encoded = format!("Bearer {}", token.replace('.', "%2E"));
+    let spaced = format!("Bearer {}", token.replacen('.', ". ", 1));
+    let read_differently = AtRest::EdgeOnly("an honest token; servers differ in what they take for a space");
     let mut list = vec![
         headers("nothing at all", &[], AtRest::Refused),
         headers("token in apikey", &[("apikey", value)], AtRest::Refused),
@@ -258,6 +195,29 @@ fn placement(stack: &Stack) -> Vec<Forgery> {
         headers("no space after the scheme", &[("Authorization", &with_scheme("Bearer"))], AtRest::Refused),
         headers("the scheme twice", &[("Authorization", &with_scheme("Bearer Bearer "))], AtRest::Refused),
         headers("a scheme without a token", &[("Authorization", b"Bearer ")], AtRest::Refused),
+        headers(
+            "the token in quotes",
+            &[("Authorization", format!("Bearer \"{token}\"").as_bytes())],
+            AtRest::Refused,
+        ),
+        headers("dots written as %2E", &[("Authorization", encoded.as_bytes())], AtRest::Refused),
+        headers(
+            "a zero-width space before it",
+            &[("Authorization", &with_scheme("Bearer \u{200b}"))],
+            AtRest::Refused,
+        ),
+        headers("a space within", &[("Authorization", spaced.as_bytes())], AtRest::Refused),
+        headers("a tab for the space", &[("Authorization", &with_scheme("Bearer\t"))], read_differently),
+        headers(
+            "a no-break space for the space",
+            &[("Authorization", &with_scheme("Bearer\u{a0}"))],
+            read_differently,
+        ),
+        headers(
+            "two tokens",
+            &[("Authorization", format!("Bearer {token}, Bearer {token}").as_bytes())],
+            AtRest::Refused,
+        ),
         headers(
             "identity headers of a proxy",
             &[("X-User-Id", Actor::Admin.user().unwrap_or_default().as_bytes()), ("X-Role", b"service_role")],

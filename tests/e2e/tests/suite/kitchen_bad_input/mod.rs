@@ -127,7 +127,7 @@ async fn reads_that_are_asked_wrongly_are_told_what_is_right() -> Outcome {
         ("queue", &[ours, ("limit", "0")], BAD, "limit must be 1 to 200"),
         ("queue", &[ours, ("limit", "-1")], BAD, "limit must be a whole number"),
         ("queue", &[ours, ("limit", "ten")], BAD, "limit must be a whole number"),
-        ("queue", &[ours, ("date_from", "2026-02-30")], BAD, "a value has the wrong form"),
+        ("queue", &[ours, ("date_from", "2026-02-30")], BAD, "date_from must be a day such as 2026-11-21"),
         ("queue", &[ours, ("date_from", "tomorrow")], BAD, "date_from must be a day such as 2026-11-21"),
         ("queue", &[ours, ("after", "[1]")], BAD, "after must be the next of an earlier page"),
         ("dashboard", &[ours, ("period", "year")], BAD, "period must be day, week or month"),
