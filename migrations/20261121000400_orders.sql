@@ -103,6 +103,7 @@ create table public.order_line_items (
     foreign key (store, order_id) references public.orders (store, id)
 );
 create index order_line_items_short_idx on public.order_line_items (store, sku) where short_quantity > 0;
+comment on table public.order_line_items is 'What was ordered, as the winning snapshot has it, and what of it is held.';
 comment on column public.order_line_items.quantity is 'What the line wants now: after edits, removals and refunds.';
 comment on column public.order_line_items.consumed is
     'Pieces that were refunded and not put back on the shelf: nobody makes them any more, but their stock is gone.';

@@ -63,6 +63,7 @@ create index work_queue_finished_idx on public.work_queue (finished_at) where fi
 create index work_queue_store_idx on public.work_queue (store);
 create index work_queue_order_gid_idx on public.work_queue ((payload ->> 'order_gid'))
     where payload ->> 'order_gid' is not null;
+comment on table public.work_queue is 'Every effect outside, written in the transaction that causes it.';
 comment on column public.work_queue.serial_key is
     'Items with the same key are never in two hands at once: of two levels of one SKU the older could arrive last.';
 comment on column public.work_queue.payload is

@@ -99,9 +99,7 @@ as $$
 declare
     v_event public.stage_events;
 begin
-    if p_event.order_id <> p_order.id then
-        return private.fail('CONFLICT', 'this scan_id was used for another order');
-    elsif p_event.action = 'refused' then
+    if p_event.action = 'refused' then
         return private.fail(p_event.meta ->> 'code', p_event.meta ->> 'message');
     elsif p_event.action = 'scan_repeated' then
         select * into v_event from public.stage_events e where e.id = (p_event.meta ->> 'event_id')::bigint;
@@ -137,6 +135,7 @@ declare
     v_auto boolean := p_action = 'auto';
     v_action text := p_action;
     v_closed text;
+    v_spent constant text := 'this scan_id was used for another order';
 begin
     v_target := private.find_scanned(p_id, p_user);
     if v_target.code is not null then
@@ -151,7 +150,9 @@ begin
 
     if p_scan_id is not null then
         select * into v_event from public.stage_events e where e.store = v_order.store and e.scan_id = p_scan_id;
-        if found then
+        if found and v_event.order_id <> v_order.id then
+            return private.refuse_action(v_order, p_action, 'CONFLICT', v_spent, v_user, null, v_source);
+        elsif found then
             return private.answer_replay(v_order, v_event);
         end if;
     end if;
@@ -222,7 +223,7 @@ begin
         v_decision.meta || jsonb_build_object('auto', nullif(v_auto, false), 'ctx', p_input -> 'ctx')
     );
     if v_event.id is null then
-        return private.fail('CONFLICT', 'this scan_id was used for another order');
+        return private.refuse_action(v_order, v_action, 'CONFLICT', v_spent, v_user, null, v_source);
     end if;
 
     update public.orders o

@@ -51,6 +51,19 @@ cross join lateral (
 ) as rule (fault, broken)
 where rule.broken;
 
+create temp view uncovered_keys as
+select k.conrelid
+from pg_catalog.pg_constraint k
+where k.contype = 'f'
+    and not exists (
+        select 1
+        from pg_catalog.pg_index i
+        where i.indrelid = k.conrelid
+            and (i.indkey::smallint[])[0:cardinality(k.conkey) - 1] @> k.conkey
+            -- A look-up by a foreign key never looks for null.
+            and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) ~ '^\(\w+ IS NOT NULL\)$')
+    );
+
 create temp view table_faults as
 with tb as (
     select c.oid, c.relname as name, c.relrowsecurity
@@ -101,19 +114,8 @@ cross join lateral (
             where a.attrelid = t.oid and a.attname = 'created_at' and a.attnotnull
                 and a.atttypid = 'timestamptz'::regtype and pg_get_expr(d.adbin, d.adrelid) = 'now()'
         )),
-        ('has a foreign key without an index', exists (
-            select 1
-            from pg_catalog.pg_constraint k
-            where k.conrelid = t.oid and k.contype = 'f'
-                and not exists (
-                    select 1
-                    from pg_catalog.pg_index i
-                    where i.indrelid = t.oid
-                        and (i.indkey::smallint[])[0:cardinality(k.conkey) - 1] @> k.conkey
-                        -- A look-up by a foreign key never looks for null.
-                        and (i.indpred is null or pg_get_expr(i.indpred, i.indrelid) ~ '^\(\w+ IS NOT NULL\)$')
-                )
-        )),
+        ('has a foreign key without an index', exists (select 1 from uncovered_keys k where k.conrelid = t.oid)),
+        ('has no comment', obj_description(t.oid, 'pg_class') is null),
         ('has a policy on a column without an index', exists (
             select 1
             from policy p
@@ -150,7 +152,11 @@ where c.relnamespace = 'private'::regnamespace and c.relkind in ('r', 'p')
         select 1
         from unnest(array['anon', 'authenticated', 'service_role']) as client (role)
         where has_table_privilege(client.role, c.oid, 'select')
-    );
+    )
+union all
+select c.relname, 'is a private table with a foreign key without an index'
+from pg_catalog.pg_class c
+where c.relnamespace = 'private'::regnamespace and exists (select 1 from uncovered_keys k where k.conrelid = c.oid);
 
 select is_empty('select name, fault from function_faults', 'every function obeys the rules of the house');
 select is_empty('select name, fault from table_faults', 'every table obeys the rules of the house');
@@ -202,7 +208,7 @@ create policy odd on public.planted_odd for all
 create sequence public.planted_numbers;
 grant usage on sequence public.planted_numbers to authenticated;
 create view public.planted_view as select 1 as one;
-create table private.planted_secret (id integer);
+create table private.planted_secret (id integer, store text references public.stores (key));
 grant select on private.planted_secret to authenticated;
 
 select set_eq(
@@ -212,7 +218,8 @@ select set_eq(
         'has a policy with a strange name', 'has a policy that asks once a row',
         'has a policy that trusts a token for being signed', 'can be read by anon', 'can be written by a client', 'is closed to the service role', 'has no primary key', 'has no created_at',
         'has a foreign key without an index', 'has a policy on a column without an index',
-        'is a sequence that clients may use', 'is a view in public', 'is a private table that clients may read'
+        'has no comment', 'is a sequence that clients may use', 'is a view in public',
+        'is a private table that clients may read', 'is a private table with a foreign key without an index'
     ],
     'bad tables break every rule of tables'
 );

@@ -1,6 +1,6 @@
 -- Automatic scans: the next right thing, once, whatever the scanner and the network do.
 begin;
-select plan(40);
+select plan(41);
 
 insert into public.orders (store, id, shopify_order_gid, shopify_order_number, due_date) values
     ('bannos', 'bannos-902001', 'gid://shopify/Order/902001', '902001', current_date),
@@ -140,6 +140,11 @@ select is(
 );
 select is(
     (select filling_start_ts from public.orders where id = 'bannos-902004'), null, 'and changes nothing'
+);
+select is(
+    (select array_agg(array[e.action, e.meta ->> 'code', e.scan_id::text]) from public.stage_events e
+        where e.order_id = 'bannos-902004'),
+    array[array['refused', 'CONFLICT', null]], 'but is told in the history, without the id'
 );
 
 -- A refusal spends its id too: a replay gets the same refusal, not a later action

@@ -127,6 +127,8 @@ async fn one_scan_id_serves_one_order() -> Outcome {
         second.end(End::Commit).await?;
         assert_eq!(gist(&answer), outcome, "{how:?}: {answer}");
         assert_eq!(columns(&db, &two).await?["stage"], stage, "{how:?}");
+        let told = if stage == "Filling" { "refused" } else { "complete_filling" };
+        assert_eq!(actions(&db, &two).await?, [told], "{how:?}");
     }
     Ok(())
 }

@@ -21,10 +21,11 @@ const SCRATCH: &str = "ordak_planted_faults";
 const ABOUT_HISTORY: &str = "unused_index";
 
 /// What the planted faults must be called.
-const PLANTED: [&str; 12] = [
+const PLANTED: [&str; 17] = [
     "auth_rls_initplan",
     "auth_users_exposed",
     "duplicate_index",
+    "fkey_to_auth_unique",
     "function_search_path_mutable",
     "materialized_view_in_api",
     "multiple_permissive_policies",
@@ -32,8 +33,12 @@ const PLANTED: [&str; 12] = [
     "policy_exists_rls_disabled",
     "rls_disabled_in_public",
     "rls_enabled_no_policy",
+    "rls_policy_always_true",
     "rls_references_user_metadata",
+    "security_definer_view",
+    "sensitive_columns_exposed",
     "unindexed_foreign_keys",
+    "unsupported_reg_types",
 ];
 
 #[test]

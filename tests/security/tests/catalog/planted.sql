@@ -48,3 +48,18 @@ grant select on public.everybody to anon;
 -- materialized_view_in_api
 create materialized view public.snapshot as select 1 as one;
 grant select on public.snapshot to authenticated;
+
+-- rls_policy_always_true
+create policy anything_goes on public.without_policy for insert to authenticated with check (true);
+
+-- sensitive_columns_exposed
+create table public.accounts (id integer primary key, password text);
+grant select on public.accounts to anon;
+
+-- unsupported_reg_types
+create table public.names_a_function (id integer primary key, handler regproc);
+alter table public.names_a_function enable row level security;
+
+-- fkey_to_auth_unique
+alter table auth.users add constraint users_email_key unique (email);
+create table public.letters (id integer primary key, email text references auth.users (email));
