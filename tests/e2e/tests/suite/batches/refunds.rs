@@ -12,7 +12,29 @@ use serde_json::{Value, json};
 
 /// An order that is paid at Shopify, known here, and part of a batch.
 async fn pooled(stack: &Stack, supplier: &Supplier) -> Outcome<Order> {
-    let order = Order::simple()?;
+    join(stack, supplier, Order::simple()?).await
+}
+
+/// The same for an order with payments of its own, of which some were given back: kind, amount, and of which payment.
+async fn pooled_after(
+    stack: &Stack,
+    supplier: &Supplier,
+    status: &str,
+    payments: &[(&str, &str, Option<u8>)],
+) -> Outcome<Order> {
+    let mut order = Order::simple()?;
+    let payments: Vec<Value> = payments
+        .iter()
+        .map(|(kind, amount, parent)| {
+            json!({"kind": kind, "status": "success", "amount": amount, "currency": "AUD", "parent": parent})
+        })
+        .collect();
+    order.set("transactions", Value::Array(payments));
+    order.set("financial_status", json!(status));
+    join(stack, supplier, order).await
+}
+
+async fn join(stack: &Stack, supplier: &Supplier, order: Order) -> Outcome<Order> {
     let shop = json!({"shop": POOLED.domain(), "orders": [order.payload]});
     let put = Answer::to(stack.http.post(format!("{}/_shop", stack.fakes_url)).json(&shop)).await?;
     assert_eq!(put.at("/ok"), &json!(true), "{}", put.text);
@@ -121,6 +143,54 @@ async fn a_refund_whose_answer_got_lost_is_not_made_twice() -> Outcome {
         .row("select retry_count from public.work_queue where topic = 'refund' and payload ->> 'order_gid' = $1", &[&order.gid()])
         .await?;
     assert_eq!(row, json!({"retry_count": 1}), "the answer did get lost");
+    Ok(())
+}
+
+#[tokio::test]
+async fn never_more_goes_back_than_is_left() -> Outcome {
+    let stack = Stack::up().await?;
+    let db = stack.db().await?;
+    let supplier = Supplier::new(&db, 100).await?;
+    let in_part = [("sale", "36.80", None), ("refund", "10.00", Some(0))];
+    let in_part = pooled_after(&stack, &supplier, "partially_refunded", &in_part).await?;
+    let down_payment = [("sale", "15.00", None)];
+    let down_payment = pooled_after(&stack, &supplier, "partially_paid", &down_payment).await?;
+    // Given back at the shop, and nobody here has heard of it yet.
+    let whole = [("sale", "36.80", None), ("refund", "36.80", Some(0))];
+    let whole = pooled_after(&stack, &supplier, "paid", &whole).await?;
+    let unpaid = pooled_after(&stack, &supplier, "pending", &[]).await?;
+    let _turn = turn(&db).await?;
+    close(&stack, &supplier).await?;
+    orchestrate(&stack).await?;
+    for (order, amount) in [(&in_part, "26.800"), (&down_payment, "15.000")] {
+        settled(&stack, order, "done").await?;
+        let refunds = refunds_of(&stack, order).await?;
+        assert_eq!(refunds.len(), 1, "{refunds:?}");
+        assert_eq!(refunds[0]["detail"]["amount"], amount);
+    }
+    settled(&stack, &whole, "done").await?;
+    assert_eq!(refunds_of(&stack, &whole).await?, [] as [Value; 0], "nothing is left of it");
+    let query = "select 1 from public.work_queue where topic = 'refund' and payload ->> 'order_gid' = $1";
+    assert_eq!(db.count(query, &[&unpaid.gid()]).await?, 0, "what nobody paid");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_shop_that_is_throttled_gives_back_later_and_once() -> Outcome {
+    let stack = Stack::up().await?;
+    let db = stack.db().await?;
+    let supplier = Supplier::new(&db, 100).await?;
+    let order = pooled(&stack, &supplier).await?;
+    let fault = json!({
+        "upstream": "shopify", "shop": POOLED.domain(), "mode": "throttled", "count": 2, "match": order.gid()
+    });
+    let fault = Answer::to(stack.http.post(format!("{}/_faults", stack.fakes_url)).json(&fault)).await?;
+    assert_eq!(fault.at("/ok"), &json!(true), "{}", fault.text);
+    let _turn = turn(&db).await?;
+    close(&stack, &supplier).await?;
+    orchestrate(&stack).await?;
+    settled(&stack, &order, "done").await?;
+    assert_eq!(refunds_of(&stack, &order).await?.len(), 1);
     Ok(())
 }
 
