@@ -105,9 +105,11 @@ begin
         ),
         case when v_snapshot and v_known.redacted_at is null and coalesce(v_known.home = v_store.key, true)
             then p_payload else private.redact_payload(p_payload) end,
-        case when v_known.redacted_at is not null then private.redact_normalized(p_order)
+        case
+            when v_known.redacted_at is not null or v_known.home <> v_store.key then private.redact_normalized(p_order)
             when p_order ? 'compliance' then p_order #- '{compliance,contacts}'
-            else p_order end,
+            else p_order
+        end,
         now(), 1
     )
     on conflict do nothing

@@ -1,6 +1,6 @@
 -- The shop is a header that nobody signs; the address of an order's page is in the signed body.
 begin;
-select plan(10);
+select plan(11);
 
 create function pg_temp.deliver(p_number bigint, p_hash text, p_body jsonb, p_shop text, p_topic text default 'orders/create')
 returns jsonb
@@ -39,6 +39,10 @@ select is(
 select is(
     pg_temp.deliver(87101, 'o2', '{"order_status_url": "https://bannos.myshopify.com/1/orders/x"}', 'flourlane') ->> 'outcome', 'ignored',
     'and stays where it is'
+);
+select is(
+    (select (e.store, e::text ilike '%quasimodo%')::text from public.event_store e where e.content_hash = 'o2'), '(flourlane,f)',
+    'what the wrong shop has of it names nobody'
 );
 select is(
     pg_temp.deliver(87102, 'o3', '{"order": {"order_status_url": "https://flourlane.myshopify.com:443/1"}}', 'bannos') ->> 'outcome', 'ignored',

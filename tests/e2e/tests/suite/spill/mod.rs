@@ -1,7 +1,7 @@
 //! The database is away: what Shopify brings is refused, or waits in a queue and is taken in when the database is back.
 
-mod door;
-mod standing;
+pub mod door;
+pub mod standing;
 
 use door::Way;
 use ordak_e2e::delivery::{Delivery, sign};
@@ -20,7 +20,7 @@ async fn events(stack: &Stack, delivery: &Delivery) -> Outcome<usize> {
     stack.db().await?.count(query, &[&delivery.webhook_id]).await
 }
 
-async fn spilled(standing: &Standing, delivery: &Delivery) -> Outcome {
+pub async fn spilled(standing: &Standing, delivery: &Delivery) -> Outcome {
     let answer = delivery.send(&standing.stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, "spilled"), "{}", answer.text);
     Ok(())
@@ -169,7 +169,7 @@ async fn letters(stack: &Stack, text: &str) -> Outcome<Vec<Value>> {
 }
 
 /// A message as order-ingest writes it, for a delivery that carries this signature.
-fn message(store: Store, body: &str, signature: &str) -> String {
+pub fn message(store: Store, body: &str, signature: &str) -> String {
     let headers = json!({
         "x-shopify-hmac-sha256": signature, "x-shopify-shop-domain": store.domain(), "x-shopify-topic": "orders/create",
         "x-shopify-webhook-id": unique()

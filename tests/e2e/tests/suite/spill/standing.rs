@@ -79,6 +79,12 @@ impl Standing {
         Ok(self.input.flush().await?)
     }
 
+    /// Every line that it has written.
+    pub fn said(&self) -> Vec<String> {
+        let lines = self.lines.lock().map(|lines| lines.clone()).unwrap_or_default();
+        lines.iter().map(Value::to_string).collect()
+    }
+
     /// Outcomes that the log has told of deliveries out of the queue.
     pub fn outcomes(&self) -> Vec<String> {
         let lines = self.lines.lock().map(|lines| lines.clone()).unwrap_or_default();
@@ -113,8 +119,8 @@ async fn url(output: &mut Lines<BufReader<ChildStdout>>) -> Outcome<String> {
 
 async fn read(mut output: Lines<BufReader<ChildStdout>>, lines: Arc<Mutex<Vec<Value>>>) {
     while let Ok(Some(line)) = output.next_line().await {
-        if let (Ok(value), Ok(mut lines)) = (serde_json::from_str(&line), lines.lock()) {
-            lines.push(value);
+        if let Ok(mut lines) = lines.lock() {
+            lines.push(serde_json::from_str(&line).unwrap_or(Value::String(line)));
         }
     }
 }

@@ -1,5 +1,7 @@
 //! People are told what needs them: once, without a word about customers, and never at the cost of the work itself.
 
+mod unset;
+
 use ordak_e2e::delivery::Delivery;
 use ordak_e2e::order::Order;
 use ordak_e2e::poll::eventually;
