@@ -8,7 +8,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::layout::Checkout;
 use crate::settings::Backend;
 use crate::supervisor::{self, Options};
-use crate::{bench, commands, deploy, suites, tidy};
+use crate::{bench, commands, deploy, golden, suites, tidy};
 
 /// The developer command of Ordak.
 #[derive(Parser)]
@@ -56,6 +56,8 @@ pub enum Command {
     },
     /// Check the rules of the house
     Tidy,
+    /// Write down anew what the migrations make, in supabase/schema.txt
+    Schema,
     /// Build and deploy all workers in order
     Deploy(deploy::Deploy),
     /// Run a stack until it is told to end (what `up` starts)
@@ -112,6 +114,7 @@ pub async fn dispatch(command: Command, checkout: &Checkout) -> Result<ExitCode>
         Command::Token(token) => commands::token::run(checkout, token).await?,
         Command::Cron { name } => return commands::cron::run(checkout, name.as_deref()).await,
         Command::Tidy => return tidy::run(checkout),
+        Command::Schema => golden::rewrite(checkout).await?,
         Command::Deploy(options) => deploy::run(checkout, options).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -9,6 +9,7 @@ mod deploy;
 mod digest;
 mod dotenv;
 mod functions;
+mod golden;
 mod interrupt;
 mod keys;
 mod layout;

@@ -16,7 +16,7 @@ use crate::interrupt::Interrupt;
 use crate::layout::{Checkout, Layout, StackName};
 use crate::settings::Backend;
 use crate::stack::Stack;
-use crate::{say, setup};
+use crate::{golden, say, setup};
 
 /// Brings a fresh database up, runs the files, and takes it down whatever happens.
 pub async fn run(checkout: &Checkout, interrupt: &Interrupt) -> Result<Counts> {
@@ -33,6 +33,12 @@ async fn test(stack: &mut Stack, layout: &Layout) -> Result<Counts> {
     stack.start_database_only().await?;
     let folder = layout.checkout.path("supabase/tests");
     let mut counts = Counts::default();
+    let changed = golden::check(layout).await?;
+    say::info(format!("{} the schema that is kept", if changed.is_none() { "ok  " } else { "FAIL" }));
+    if let Some(difference) = &changed {
+        say::info(format!("     {}", difference.replace('\n', "\n     ")));
+    }
+    counts.add(Counts::one(changed.is_none()));
     for file in digest::files_below(&folder, &[])? {
         if file.extension().is_none_or(|extension| extension != "sql") {
             continue;
