@@ -22,7 +22,15 @@ pub struct Holder {
 /// A held lock; dropping it lets go.
 #[derive(Debug)]
 pub struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing it is not enough: a child that has just been forked holds every file until it becomes a program, and
+        // the lock with it. Should this fail, closing is what is left.
+        let _ = self.file.unlock();
+    }
 }
 
 /// What trying to take a lock came to.
@@ -48,7 +56,7 @@ pub fn attempt(path: &Path, holder: &Holder) -> Result<Attempt> {
     file.set_len(0)
         .and_then(|()| file.write_all(text.as_bytes()))
         .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(Attempt::Taken(Lock { _file: file }))
+    Ok(Attempt::Taken(Lock { file }))
 }
 
 /// Who holds the lock now; `None` when it is free.
@@ -84,7 +92,7 @@ pub async fn queue_for(path: PathBuf, what: &str) -> Result<Lock> {
     let mut said = false;
     loop {
         match file.try_lock() {
-            Ok(()) => return Ok(Lock { _file: file }),
+            Ok(()) => return Ok(Lock { file }),
             Err(TryLockError::WouldBlock) if !said => {
                 println!("• waiting: another `cargo xtask` is {what} in this checkout");
                 said = true;
