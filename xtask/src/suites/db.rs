@@ -1,5 +1,6 @@
-//! The suite `db`: each pgTAP file of `supabase/tests` against a fresh database, over the driver. Files run as the role
-//! that owns the schema, as `supabase test db` runs them, and take on the roles they need.
+//! The suite `db`: the schema against what is kept of it, each pgTAP file of `supabase/tests`, and every cell of the
+//! access matrix, against a fresh database. Files run over the driver as the role that owns the schema, as `supabase test
+//! db` runs them, and take on the roles they need.
 
 use std::path::Path;
 
@@ -7,14 +8,14 @@ use anyhow::{Context, Result};
 use futures_util::StreamExt;
 use sqlx::{Either, Row, ValueRef};
 
-use super::Counts;
 use super::live::take;
 use super::tap::{self, Verdict};
+use super::{Counts, cargo};
 use crate::database::{self, Role};
 use crate::digest;
 use crate::interrupt::Interrupt;
 use crate::layout::{Checkout, Layout, StackName};
-use crate::settings::Backend;
+use crate::settings::{self, Backend};
 use crate::stack::Stack;
 use crate::{golden, say, setup};
 
@@ -55,7 +56,17 @@ async fn test(stack: &mut Stack, layout: &Layout) -> Result<Counts> {
         }
         counts.add(Counts { passed: verdict.passed, failed: verdict.failures.len() as u64 });
     }
+    counts.add(access_matrix(layout).await?);
     Ok(counts)
+}
+
+/// The part of the suite `security` that needs nothing but the database: whoever changes SQL meets it here.
+async fn access_matrix(layout: &Layout) -> Result<Counts> {
+    let arguments =
+        ["test", "--package", "ordak-security", "--test", "access", "every_cell_is_as_the_file_says"];
+    let mut tests = cargo::command(&layout.checkout, &arguments);
+    tests.envs(settings::env(layout, &Backend::Local)?.iter());
+    cargo::test(tests).await
 }
 
 async fn run_file(layout: &Layout, file: &Path) -> Result<Verdict> {

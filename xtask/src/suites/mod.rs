@@ -34,7 +34,11 @@ struct Suite {
 /// All suites, in the order in which they run.
 const SUITES: [Suite; 5] = [
     Suite { name: "unit", about: "rules of the house, format, lints, native tests", kind: Kind::Unit },
-    Suite { name: "db", about: "pgTAP files of supabase/tests on a fresh database", kind: Kind::Db },
+    Suite {
+        name: "db",
+        about: "the schema, pgTAP files of supabase/tests and the access matrix on a fresh database",
+        kind: Kind::Db,
+    },
     Suite {
         name: "e2e",
         about: "the built workers, real Postgres, fakes over HTTP",
