@@ -148,11 +148,14 @@ begin
     update public.inventory_txn t set note = '[redacted]'
     where t.store = p_store and t.note is not null and t.note <> '[redacted]';
     update public.work_audit a set reason = '[redacted]' where a.store = p_store and a.reason <> '[redacted]';
+    update public.event_store e set payload = private.redact_payload(e.payload)
+    where e.store = p_store and e.type in ('batch/decided', 'batch/refused', 'batch/confirmed', 'batch/cancelled')
+        and e.source = 'batch' and e.payload ? 'reason';
 end;
 $$;
 revoke execute on function private.redact_texts_of_shop(text) from public, anon;
 comment on function private.redact_texts_of_shop(text) is
-    'Empties what the people of a shop wrote about stock and work. Called by accept_compliance only; no error codes.';
+    'Empties what the people of a shop wrote about stock, work and batches. Called by accept_compliance only; no error codes.';
 
 create function private.holds_any(p_text text, p_traces text[])
 returns boolean

@@ -1,6 +1,6 @@
 -- What no column leads to goes as well: what people wrote, and letters that nobody could read, early and late.
 begin;
-select plan(32);
+select plan(35);
 
 create function pg_temp.payload(p_number bigint, p_more jsonb default '{}')
 returns jsonb
@@ -192,6 +192,25 @@ select is(
 select is(
     (select count(*) from public.event_store e where e::text ilike '%esmeralda%' and e.ref_id <> 'gid://shopify/Order/8700000000004'), 0::bigint,
     'and no event but that tells of her'
+);
+
+-- A whole shop
+select is(
+    pg_temp.deliver('shop/redact', 'f7', '{"snapshot": false, "compliance": {"shop_domain": "bannos.myshopify.com", "order_ids": []}}', '{}'),
+    'updated', 'the shop is to be forgotten'
+);
+reset role;
+select is(
+    array[
+        (select count(*) from public.inventory_txn t where t.store = 'bannos' and t.note <> '[redacted]'),
+        (select count(*) from public.work_audit a where a.store = 'bannos' and a.reason <> '[redacted]'),
+        (select count(*) from public.event_store e where e.store = 'bannos' and e.payload ? 'reason'),
+        (select count(*) from public.orders o where o.store = 'bannos' and o.storage is not null),
+        (select count(*) from public.dead_letters d where d.store = 'bannos' and d.body <> '[redacted]')
+    ], '{0,0,0,0,0}', 'and every text in it'
+);
+select is(
+    (select t.note from public.inventory_txn t where t.store = 'flourlane' and t.note is not null), 'esmeralda@example.com', 'but no other shop'
 );
 
 select * from finish();
