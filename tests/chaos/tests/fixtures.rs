@@ -8,6 +8,7 @@ use ordak_e2e::{Failure, Outcome};
 use ordak_model::{Story, bases, permutations};
 use serde_json::json;
 use std::sync::Arc;
+use std::time::Instant;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_order_fixture_converges_from_every_order_of_its_deliveries() -> Outcome {
@@ -44,14 +45,16 @@ async fn every_order_fixture_converges_from_every_order_of_its_deliveries() -> O
         }
     }
     let cases = Arc::new(cases);
+    let started = Instant::now();
     let (sessions, Ran { calls, refused }) = run(ground.sessions(4).await?, &cases).await?;
+    let rate = calls as f64 / started.elapsed().as_secs_f64();
     let mut complaints = refused;
     let session = sessions.first().ok_or_else(|| Failure::new("no session"))?;
     let shelf = Shelf { store: &ground.home.store, ample: &skus, scarce: &[] };
     complaints.extend(judge(session, &cases, shelf).await?);
     complaints.extend(replays(session, &cases).await?);
     announce(&format!(
-        "fixtures: {} orders from {} fixtures, {calls} deliveries, {} complaints, {}",
+        "fixtures: {} orders from {} fixtures, {calls} deliveries ({rate:.0}/s), {} complaints, {}",
         cases.len(),
         bases.len(),
         complaints.len(),

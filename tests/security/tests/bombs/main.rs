@@ -22,6 +22,9 @@ use std::time::{Duration, Instant};
 /// Shopify hangs up after 5 s; a bomb that takes longer has worked.
 const LONGEST: Duration = Duration::from_secs(5);
 
+/// How often Shopify sends again.
+const REPEATS: usize = 8;
+
 /// Topics with which each body is sent: one that carries an order, one that need not, one that erases.
 const TOPICS: [&str; 3] = ["orders/create", "refunds/create", "customers/redact"];
 
@@ -67,11 +70,17 @@ fn drop_it(stack: &Stack, group: &str, bomb: &Bomb, topic: &str, tally: &mut Tal
     survives(group, &format!("{topic}: {}", bomb.name), &request, tally)
 }
 
-/// Sends it and looks that the answer is one of ours, in time.
+/// Sends it and looks that the answer is one of ours, in time. A machine that is busy with other things may be too slow
+/// once, and Shopify sends again; a bomb that works is too slow each time.
 fn survives(group: &str, name: &str, request: &Request, tally: &mut Tally) -> Result<()> {
-    let began = Instant::now();
-    let answer = request.send().with_context(|| format!("{group}: {name}"))?;
-    let took = began.elapsed();
+    let (mut answer, mut took) = timed(request).with_context(|| format!("{group}: {name}"))?;
+    for _ in 0..REPEATS {
+        if answer.status != 503 && took < LONGEST {
+            break;
+        }
+        tally.count("sent again", 1);
+        (answer, took) = timed(request).with_context(|| format!("{group}: {name}"))?;
+    }
     let outcome = delivery::outcome(&answer);
     let expected = match answer.status {
         200 => !outcome.is_empty() && answer.json()["ok"] == true,
@@ -82,6 +91,12 @@ fn survives(group: &str, name: &str, request: &Request, tally: &mut Tally) -> Re
     });
     tally.count(if answer.status == 200 { "taken or buried" } else { "refused" }, 1);
     Ok(())
+}
+
+fn timed(request: &Request) -> Result<(Answer, Duration)> {
+    let began = Instant::now();
+    let answer = request.send()?;
+    Ok((answer, began.elapsed()))
 }
 
 /// Drains until nothing is left, then asks for what is stored but not applied, and for what still waits.
