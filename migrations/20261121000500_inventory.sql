@@ -9,10 +9,15 @@ create table public.inventory_items (
     tracked boolean not null default true,
     shopify_inventory_item_gid text,
     shopify_location_gid text,
+    mapping_problem text check (mapping_problem in ('not_found', 'ambiguous', 'taken')),
+    mapping_candidates text[],
+    adopt boolean not null default false,
     pushed_quantity integer,
+    compared_at timestamptz,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now(),
-    unique (store, sku)
+    unique (store, sku),
+    check (mapping_problem is null or shopify_inventory_item_gid is null)
 ) with (fillfactor = 80);
 create unique index inventory_items_gid_idx on public.inventory_items (store, shopify_inventory_item_gid);
 comment on table public.inventory_items is
@@ -20,6 +25,13 @@ comment on table public.inventory_items is
 comment on column public.inventory_items.opening_ats is 'ats = opening_ats + sum of inventory_txn.delta, always.';
 comment on column public.inventory_items.pushed_quantity is
     'The level that Shopify confirmed last, with which the next push compares; null when nobody knows.';
+comment on column public.inventory_items.shopify_location_gid is
+    'Where this SKU is stocked, when not at the location of its store.';
+comment on column public.inventory_items.mapping_problem is
+    'Why no inventory item of Shopify is known: none has the SKU, several have it (mapping_candidates), or another SKU has that one. Nothing is pushed until a person decides.';
+comment on column public.inventory_items.adopt is
+    'Not tracked before Shopify has said how much there is: then that is what there is to sell.';
+comment on column public.inventory_items.compared_at is 'When reconciliation last met it on a page of Shopify.';
 
 -- What Shopify has been told is no change of the stock.
 create trigger inventory_items_touch_updated_at

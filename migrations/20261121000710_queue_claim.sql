@@ -173,7 +173,7 @@ begin
                     'sku', i.sku,
                     'ats', i.ats,
                     'inventory_item_gid', i.shopify_inventory_item_gid,
-                    'location_gid', i.shopify_location_gid,
+                    'location_gid', coalesce(i.shopify_location_gid, g.location_gid),
                     'change_from', i.pushed_quantity
                 ) end
             )
@@ -185,7 +185,8 @@ begin
     from claimed c
     join public.stores s on s.key = c.store
     left join public.inventory_items i
-        on c.topic = 'inventory_push' and i.store = c.store and i.sku = c.payload ->> 'sku';
+        on c.topic = 'inventory_push' and i.store = c.store and i.sku = c.payload ->> 'sku'
+    left join public.stock_settings g on g.store = i.store;
 
     return private.ok(jsonb_build_object('items', v_items));
 end;

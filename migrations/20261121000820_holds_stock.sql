@@ -101,7 +101,7 @@ begin
     end if;
 
     return private.ok((
-        select jsonb_object_agg(q.sku, i.ats)
+        select coalesce(jsonb_object_agg(q.sku, i.ats), '{}'::jsonb)
         from unnest(p_skus) as q (sku)
         left join public.inventory_items i on i.store = p_store and i.sku = q.sku
         where q.sku is not null
@@ -113,7 +113,34 @@ grant execute on function public.check_stock(text, text[]) to authenticated, ser
 comment on function public.check_stock(text, text[]) is
     'Available to sell, {sku: ats}; null for a SKU that the store does not know. Callable by authenticated for own stores, service_role. Codes: BAD_INPUT, NOT_FOUND.';
 
-create function public.get_stock(p_store text, p_skus text[] default null)
+create function private.stock_of(p_item public.inventory_items)
+returns jsonb
+language sql
+stable
+set search_path = ''
+as $$
+    select jsonb_build_object(
+        'sku', p_item.sku,
+        'ats', p_item.ats,
+        'tracked', p_item.tracked,
+        'short', (
+            select coalesce(sum(l.short_quantity), 0)
+            from public.order_line_items l
+            where l.store = p_item.store and l.sku = p_item.sku and l.short_quantity > 0
+        ),
+        'mapping', case when p_item.shopify_inventory_item_gid is not null then 'mapped'
+            else coalesce(p_item.mapping_problem, 'waiting') end,
+        'inventory_item_gid', p_item.shopify_inventory_item_gid,
+        'candidates', coalesce(to_jsonb(p_item.mapping_candidates), '[]'::jsonb),
+        'location_gid', p_item.shopify_location_gid,
+        'updated_at', p_item.updated_at
+    );
+$$;
+revoke execute on function private.stock_of(public.inventory_items) from public, anon, authenticated;
+comment on function private.stock_of(public.inventory_items) is
+    'A SKU as screens show it. Called by other functions only; no error codes.';
+
+create function public.get_stock(p_store text, p_skus text[] default null, p_after text default null)
 returns jsonb
 language plpgsql
 stable
@@ -130,36 +157,18 @@ begin
     end if;
 
     return private.ok(jsonb_build_object('items', (
-        select coalesce(
-            jsonb_agg(
-                jsonb_build_object(
-                    'sku', i.sku,
-                    'ats', i.ats,
-                    'tracked', i.tracked,
-                    'short', i.short,
-                    'updated_at', i.updated_at
-                )
-                order by i.sku
-            ),
-            '[]'::jsonb
-        )
+        select coalesce(jsonb_agg(private.stock_of(i.item) order by (i.item).sku), '[]'::jsonb)
         from (
-            select
-                n.sku, n.ats, n.tracked, n.updated_at,
-                (
-                    select coalesce(sum(l.short_quantity), 0)
-                    from public.order_line_items l
-                    where l.store = n.store and l.sku = n.sku and l.short_quantity > 0
-                ) as short
+            select n as item
             from public.inventory_items n
-            where n.store = p_store and (p_skus is null or n.sku = any(p_skus))
+            where n.store = p_store and (p_skus is null or n.sku = any(p_skus)) and (p_after is null or n.sku > p_after)
             order by n.sku
             limit 1000
         ) i
     )));
 end;
 $$;
-revoke execute on function public.get_stock(text, text[]) from public, anon;
-grant execute on function public.get_stock(text, text[]) to authenticated, service_role;
-comment on function public.get_stock(text, text[]) is
-    'Stock for screens, {items: [{sku, ats, tracked, short, updated_at}]} by SKU: the named SKUs, or the first 1000 of the store. short is what waits for stock. Callable by authenticated for own stores, service_role. Codes: BAD_INPUT, NOT_FOUND.';
+revoke execute on function public.get_stock(text, text[], text) from public, anon;
+grant execute on function public.get_stock(text, text[], text) to authenticated, service_role;
+comment on function public.get_stock(text, text[], text) is
+    'Stock for screens, {items: [{sku, ats, tracked, short, mapping, inventory_item_gid, candidates, location_gid, updated_at}]} by SKU: the named SKUs, or those of the store, at most 1000, from behind p_after. short is what waits for stock; mapping is mapped, waiting, or why it is not: not_found, ambiguous (candidates), taken. location_gid is null where the store''s holds. Callable by authenticated for own stores, service_role. Codes: BAD_INPUT, NOT_FOUND.';

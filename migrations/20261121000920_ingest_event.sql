@@ -122,6 +122,8 @@ begin
                 v_event.normalized := p_order;
             end if;
             return private.try_event(v_event, v_store, true);
+        elsif p_order ? 'stock' then
+            perform private.signal_stock(v_store.key, p_order #>> '{stock,item_gid}', p_order #>> '{stock,location_gid}');
         end if;
         return private.ok(jsonb_build_object(
             'event_id', v_event.id,
@@ -139,7 +141,7 @@ revoke execute on function public.ingest_shopify_event(text, text, text, timesta
 grant execute on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[], integer)
     to service_role;
 comment on function public.ingest_shopify_event(text, text, text, timestamptz, text, jsonb, jsonb, text, text[], integer) is
-    'Takes a verified Shopify delivery: stores it once and applies it. p_order is the NormalizedOrder (snapshot true), or says what a body of another topic is about ({gid} of an order, with its refund; compliance; uninstalled), or null; p_secret_of is the store whose own secret verified the body, null for the shared one; p_settings_rev is the revision of the store''s settings with which the order was read. orders/edited and inventory_levels/update are stored and change nothing: the one is followed by an orders/updated with the whole order, the other is a signal to compare stock, which reconciliation does. Returns {event_id, order_id, store, outcome: created|updated|hydrated|stale|duplicate|cancelled|ignored}; for an unknown shop, and for an order whose signed body names another store of ours, {outcome: ignored, dead_letter_id}. Callable by service_role. Codes: BAD_INPUT, UNAUTHENTICATED, STALE_SETTINGS with data {rev, settings} (nothing stored by these three), INTERNAL (stored but not applied, data.event_id; a retry is queued).';
+    'Takes a verified Shopify delivery: stores it once and applies it. p_order is the NormalizedOrder (snapshot true), or says what a body of another topic is about ({gid} of an order, with its refund; stock: {item_gid, location_gid}; compliance; uninstalled), or null; p_secret_of is the store whose own secret verified the body, null for the shared one; p_settings_rev is the revision of the store''s settings with which the order was read. orders/edited is stored and changes nothing: it is followed by an orders/updated with the whole order. inventory_levels/update has the level looked at, and changes nothing by itself. Returns {event_id, order_id, store, outcome: created|updated|hydrated|stale|duplicate|cancelled|ignored}; for an unknown shop, and for an order whose signed body names another store of ours, {outcome: ignored, dead_letter_id}. Callable by service_role. Codes: BAD_INPUT, UNAUTHENTICATED, STALE_SETTINGS with data {rev, settings} (nothing stored by these three), INTERNAL (stored but not applied, data.event_id; a retry is queued).';
 
 create function private.find_order(p_store text, p_gid text)
 returns text

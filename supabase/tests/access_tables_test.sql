@@ -22,6 +22,8 @@ insert into public.work_audit (store, work_id, topic, action) select s.key, 1, '
 insert into public.event_archive (id, source, type, store, external_id, content_hash, payload)
 select row_number() over (order by s.key), 'shopify', 'orders/create', s.key, s.key || '/archived', 'access', '{}'
 from public.stores s;
+insert into public.reconcile_runs (store, policy) select s.key, 'local_wins' from public.stores s;
+insert into public.stock_checks (store, item_id, sku, cause) select i.store, i.id, i.sku, 'signal' from public.inventory_items i;
 insert into public.sync_cursors (store, name, seen_until) select s.key, 'access', now() from public.stores s;
 insert into public.compliance_requests (store, kind, event_id) select s.key, 'redact_shop', 1 from public.stores s;
 insert into public.worker_runs (worker, started_at) values ('access', now());

@@ -68,6 +68,14 @@ select store, 9000000 + n, 'email', 'retry' from world;
 insert into public.sync_cursors (store, name, seen_until, window_from, window_until, run, lease_until)
 select store, 'world', now(), now() - interval '1 hour', now(), 'world', now() + interval '1 hour' from world;
 
+insert into public.reconcile_runs (id, store, policy, location_gid, run, lease_until)
+overriding system value
+select 9000000 + n, store, 'local_wins', 'gid://shopify/Location/1', 'world', now() + interval '1 hour' from world;
+insert into public.stock_checks (id, store, item_id, sku, cause)
+overriding system value
+select 9000000 + w.n, w.store, i.id, i.sku, 'signal'
+from world w join public.inventory_items i on i.store = w.store and i.sku = 'MSH002B';
+
 insert into public.dead_letters (store, source, reason)
 select store, 'world', 'world' from world
 union all
