@@ -61,6 +61,13 @@ fn headline(kind: &str) -> Option<&'static str> {
         "data_request" => "a customer asks what is held about him: an Admin finds it under get_data_export",
         "batch_in_review" => "batches half full wait for an Admin's decision",
         "batch_failed" => "batches could not be settled and are tried again",
+        "stock_location" => {
+            "the shop has several locations or none: an Admin chooses one with update_stock_settings"
+        }
+        "stock_mapping" => {
+            "SKUs that no inventory item of Shopify, or several, could be: map_inventory_item decides"
+        }
+        "stock_drift" => "more stock than usual had drifted apart from Shopify's",
         _ => return None,
     })
 }

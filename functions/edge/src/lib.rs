@@ -3,6 +3,7 @@
 //! Adapters between the runtime and `ordak-core`. They carry data and decide nothing: a rule that could be tested
 //! without a runtime belongs into the core.
 
+pub mod admin_shop;
 pub mod answer;
 pub mod body;
 pub mod clock;

@@ -2,8 +2,9 @@
 //!
 //! Grouping is the database's business. An alert that cannot be raised is a line in the log and stops nothing.
 
-use crate::{FUNCTION, Setup, database, report::Figures, shop::Stop};
+use crate::{FUNCTION, Setup, database, report::Figures};
 use ordak_edge::{
+    admin_shop::Stop,
     clock,
     log::{Level, Line},
 };

@@ -2,13 +2,13 @@
 //!
 //! Whoever takes webhooks reads it, by the names of its store, and keeps what nobody can read. Knows its answers.
 
-use crate::{
-    Setup,
-    database::Task,
-    shop::{NO_TIME, Stop},
-};
+use crate::{Setup, database::Task};
 use ordak_core::{gap_repair::Delivery, route};
-use ordak_edge::{deadline::within, request_id};
+use ordak_edge::{
+    admin_shop::{NO_TIME, Stop},
+    deadline::within,
+    request_id,
+};
 use serde_json::Value;
 use std::time::Duration;
 use worker::{Env, Headers, Method, RequestInit, wasm_bindgen::JsValue};

@@ -9,7 +9,6 @@ mod database;
 mod deliver;
 mod report;
 mod run;
-mod shop;
 mod store;
 mod subscriptions;
 

@@ -6,12 +6,11 @@ use crate::{
     Setup, database,
     database::{Progress, Task},
     report::{Figures, Report},
-    shop::Stop,
     store::Store,
 };
 use futures_util::stream::{self, StreamExt};
 use ordak_core::envelope::Fault;
-use ordak_edge::{clock, request_id};
+use ordak_edge::{admin_shop::Stop, clock, request_id};
 use worker::Env;
 
 /// Stores at a time: each waits for one answer, and a worker has six outgoing connections.

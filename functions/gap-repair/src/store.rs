@@ -8,7 +8,6 @@ use crate::{
     database::{self, Progress, Task},
     deliver::{Delivered, deliver},
     report::{Figures, Webhooks},
-    shop::{Shop, Stop},
     subscriptions,
 };
 use ordak_core::{
@@ -16,6 +15,7 @@ use ordak_core::{
     topic::Topic,
 };
 use ordak_edge::{
+    admin_shop::{Shop, Stop},
     clock,
     log::{Level, Line},
 };
@@ -77,7 +77,9 @@ impl Store<'_> {
     }
 
     async fn read(&self, figures: &mut Figures) -> Result<(), Cut> {
-        let shop = Shop::open(self.setup, &self.task, self.end)?;
+        let settings = &self.setup.settings.worker;
+        let (store, domain) = (&self.task.store, &self.task.shop_domain);
+        let shop = Shop::open(settings, &self.setup.variables, store, domain, self.end)?;
         figures.webhooks = match &self.setup.settings.callback {
             None => Webhooks::off(),
             Some(callback) => match subscriptions::check(&shop, callback).await {

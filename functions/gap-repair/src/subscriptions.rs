@@ -2,11 +2,9 @@
 //!
 //! Which are wanted and what Shopify answers is decided in `ordak-core`.
 
-use crate::{
-    report::Webhooks,
-    shop::{Shop, Stop},
-};
+use crate::report::Webhooks;
 use ordak_core::gap_repair::subscription;
+use ordak_edge::admin_shop::{Shop, Stop};
 
 /// More pages than this of subscriptions has no app.
 const MOST_PAGES: usize = 8;

@@ -2,10 +2,10 @@
 //!
 //! Overlapping drains are safe: leases and fences in the database see to that. A drain that dies loses nothing.
 
-use crate::{Setup, alert, lanes, push, queue, refund, replay};
+use crate::{Setup, alert, lanes, mapping, push, queue, refund, replay, stock_check};
 use ordak_core::{
     envelope::Fault,
-    inventory_push::{self, Call},
+    inventory_push::{self, Call, Unmapped},
     work::{WorkFailure, WorkItem, WorkResult},
 };
 use ordak_edge::{clock, request_id};
@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, time::Duration};
 
 /// Topics that somebody here can carry out. Others wait in the queue.
-const TOPICS: [&str; 4] = [push::TOPIC, replay::TOPIC, alert::TOPIC, refund::TOPIC];
+const TOPICS: [&str; 5] = [push::TOPIC, replay::TOPIC, alert::TOPIC, refund::TOPIC, stock_check::TOPIC];
 /// Items a claim.
 const BATCH: usize = 100;
 /// Jobs at a time: a worker has six outgoing connections.
@@ -88,6 +88,9 @@ impl Run {
 /// Something to carry out.
 enum Job {
     Push(Call),
+    LookUp(Unmapped),
+    /// Items of one store.
+    Look(Vec<WorkItem>),
     Replay(WorkItem),
     Alert(WorkItem),
     Refund(WorkItem),
@@ -146,6 +149,8 @@ impl<'a> Drain<'a> {
             match (job, limit()) {
                 (job, limit) if limit.is_zero() => too_late(&job),
                 (Job::Push(call), _) => push::push(self.setup, call, limit).await,
+                (Job::LookUp(work), limit) => mapping::look_up(self.setup, work, limit).await,
+                (Job::Look(items), limit) => stock_check::look(self.setup, &items, limit).await,
                 (Job::Replay(item), limit) => vec![replay::replay(&self.setup.rpc, &item, limit).await],
                 (Job::Alert(item), limit) => vec![alert::tell(self.setup, &item, limit).await],
                 (Job::Refund(item), _) => vec![refund::refund(self.setup, &item, limit).await],
@@ -182,6 +187,17 @@ fn jobs(items: &[WorkItem]) -> (Vec<WorkResult>, Vec<(String, Job)>) {
     let plan = inventory_push::plan(&pushes);
     let pushes =
         plan.calls.into_iter().map(|call| (format!("{}/{}", push::TOPIC, call.store), Job::Push(call)));
+    let look_ups =
+        plan.unmapped.into_iter().map(|work| (format!("{}/{}", push::TOPIC, work.store), Job::LookUp(work)));
+    let (looks, others): (Vec<WorkItem>, Vec<WorkItem>) =
+        others.into_iter().partition(|item| item.topic == stock_check::TOPIC);
+    let mut stores: BTreeMap<String, Vec<WorkItem>> = BTreeMap::new();
+    for item in looks {
+        stores.entry(item.store.clone()).or_default().push(item);
+    }
+    let looks = stores
+        .into_iter()
+        .map(|(store, items)| (format!("{}/{store}", stock_check::TOPIC), Job::Look(items)));
     let others = others.into_iter().map(|item| {
         let lane = format!("{}/{}", item.topic, item.store);
         let job = match item.topic.as_str() {
@@ -191,15 +207,18 @@ fn jobs(items: &[WorkItem]) -> (Vec<WorkResult>, Vec<(String, Job)>) {
         };
         (lane, job)
     });
-    (plan.refused, pushes.chain(others).collect())
+    (plan.refused, pushes.chain(look_ups).chain(looks).chain(others).collect())
 }
 
 fn too_late(job: &Job) -> Vec<WorkResult> {
-    const REASON: &str = "the drain ended before its turn";
+    let failure = WorkFailure::transient("the drain ended before its turn", None);
+    let failed = |id, fence| WorkResult::failed(id, fence, &failure);
     match job {
-        Job::Push(call) => call.no_answer(REASON),
+        Job::Push(call) => call.failed(&failure),
+        Job::LookUp(work) => work.claims.iter().map(|claim| failed(claim.id, claim.fence)).collect(),
+        Job::Look(items) => items.iter().map(|item| failed(item.id, item.fence)).collect(),
         Job::Replay(item) | Job::Alert(item) | Job::Refund(item) => {
-            vec![WorkResult::failed(item.id, item.fence, &WorkFailure::transient(REASON, None))]
+            vec![failed(item.id, item.fence)]
         }
     }
 }

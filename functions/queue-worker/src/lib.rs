@@ -6,10 +6,12 @@
 mod alert;
 mod drain;
 mod lanes;
+mod mapping;
 mod push;
 mod queue;
 mod refund;
 mod replay;
+mod stock_check;
 
 use drain::Drain;
 use ordak_core::{

@@ -64,7 +64,10 @@ pub async fn record(rpc: &Rpc, run: &impl Serialize) -> Result<(), Fault> {
 }
 
 /// Calls a function with the service role; whatever goes wrong is our fault.
-async fn call(rpc: &Rpc, function: &str, arguments: &impl Serialize) -> Result<Value, Fault> {
+///
+/// # Errors
+/// As [`claim`].
+pub async fn call(rpc: &Rpc, function: &str, arguments: &impl Serialize) -> Result<Value, Fault> {
     let arguments = serde_json::to_vec(arguments)
         .map_err(|error| Fault::internal(format!("{function}: arguments cannot be written: {error}")))?;
     let body = rpc

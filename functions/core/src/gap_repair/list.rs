@@ -1,9 +1,9 @@
 //! Which orders have changed in a window of time: ids and times only, oldest change first.
 
 use super::{PAGE, connection, request, text};
-use crate::admin_api::{Kind, Refusal, passing};
+use crate::admin_api::{Refusal, passing};
 use crate::calendar::Timestamp;
-use crate::work::WorkFailure;
+use crate::graphql::understood;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -44,14 +44,7 @@ pub fn list(from: &str, until: &str, after: Option<&str>) -> Option<String> {
 /// When there is none, or Shopify did not search for what was asked: it drops what it does not understand, and would
 /// list every order it has.
 pub fn read_list(body: &Value) -> Result<Page, Refusal> {
-    let warned = |search: &Value| {
-        search.get("warnings").is_some_and(|warnings| warnings.as_array().is_none_or(|list| !list.is_empty()))
-    };
-    let searches = body.pointer("/extensions/search").and_then(Value::as_array);
-    if searches.is_some_and(|searches| searches.iter().any(warned)) {
-        let failure = WorkFailure::permanent("Shopify did not understand the search for changed orders");
-        return Err(Refusal { kind: Kind::Refused, failure });
-    }
+    understood(body, "changed orders")?;
     let page = body.pointer("/data/orders").and_then(connection);
     let (nodes, next) = page.ok_or_else(|| passing("Shopify's answer has no page of orders"))?;
     let listed = |node: &Value| {
@@ -71,6 +64,7 @@ fn second(time: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin_api::Kind;
     use crate::fixtures;
 
     fn orders(nodes: Value, next: Option<&str>) -> Value {

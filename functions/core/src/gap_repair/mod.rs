@@ -17,8 +17,8 @@ pub mod subscription;
 pub use fetch::{Fetched, fetch, read_fetched};
 pub use list::{Listed, Page, list, read_list};
 
+use crate::graphql::{connection, request, text};
 use crate::topic::Topic;
-use serde_json::{Value, json};
 
 /// Orders of one page of a listing.
 pub const PAGE: usize = 50;
@@ -36,23 +36,6 @@ pub struct Delivery {
     pub body: String,
     /// SHA-256 of the body.
     pub content_hash: String,
-}
-
-fn request(query: &str, variables: &Value) -> String {
-    json!({"query": query, "variables": variables}).to_string()
-}
-
-fn text(node: &Value, name: &str) -> Option<String> {
-    node.get(name).and_then(Value::as_str).map(str::to_owned)
-}
-
-/// The nodes of a connection, and where the next page begins when there is one.
-fn connection(connection: &Value) -> Option<(&[Value], Option<String>)> {
-    let nodes = connection.get("nodes")?.as_array()?;
-    let info = connection.get("pageInfo")?;
-    let more = info.get("hasNextPage")?.as_bool()?;
-    let next = if more { Some(text(info, "endCursor")?) } else { None };
-    Some((nodes, next))
 }
 
 #[cfg(test)]

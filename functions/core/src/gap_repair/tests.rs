@@ -4,6 +4,7 @@ use super::*;
 use crate::admin_api::Kind;
 use crate::fixtures;
 use crate::normalize::{NormalizeSettings, Normalized, NormalizedOrder, normalize};
+use serde_json::{Value, json};
 
 const UPDATED_AT: &str = "2026-11-20T01:02:03Z";
 

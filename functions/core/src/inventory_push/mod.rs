@@ -24,6 +24,8 @@ pub const TOPIC: &str = "inventory_push";
 pub struct Plan {
     /// Calls to make, each to one store.
     pub calls: Vec<Call>,
+    /// What has to be looked up before it can be pushed, by store.
+    pub unmapped: Vec<Unmapped>,
     /// Items that cannot be pushed, with the reason: to be reported as they are.
     pub refused: Vec<WorkResult>,
 }
@@ -37,6 +39,19 @@ pub struct Call {
     pub shop_domain: String,
     /// At most [`MOST_QUANTITIES`], sorted by inventory item and location, each pair once.
     pub quantities: Vec<Quantity>,
+}
+
+/// SKUs of one store of which Shopify's inventory item or location is not known yet, and the items that wait for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmapped {
+    /// The store.
+    pub store: String,
+    /// Its Shopify domain.
+    pub shop_domain: String,
+    /// The SKUs, each once.
+    pub skus: Vec<String>,
+    /// The claimed items: done when that is known, as then the levels are pushed anew.
+    pub claims: Vec<Claim>,
 }
 
 /// The level of one SKU, and the items that wait for it.
@@ -85,12 +100,22 @@ struct Context {
 pub fn plan(items: &[WorkItem]) -> Plan {
     let mut plan = Plan::default();
     let mut stores: BTreeMap<(&str, &str), Levels> = BTreeMap::new();
+    let mut unmapped: BTreeMap<(&str, &str), Unmapped> = BTreeMap::new();
     let mut sorted: Vec<&WorkItem> = items.iter().collect();
     sorted.sort_by_key(|item| item.id);
     for item in sorted {
         let claim = Claim { id: item.id, fence: item.fence };
         match (quantity_of(item, claim), item.shop_domain.as_deref()) {
-            (Ok(wanted), Some(domain)) if !domain.is_empty() => {
+            (Ok(Wanted::Unmapped(sku)), Some(domain)) if !domain.is_empty() => {
+                let (store, shop_domain) = (item.store.clone(), domain.to_owned());
+                let none = || Unmapped { store, shop_domain, skus: Vec::new(), claims: Vec::new() };
+                let waiting = unmapped.entry((&item.store, domain)).or_insert_with(none);
+                waiting.claims.push(claim);
+                if !waiting.skus.contains(&sku) {
+                    waiting.skus.push(sku);
+                }
+            }
+            (Ok(Wanted::Level(wanted)), Some(domain)) if !domain.is_empty() => {
                 let store = stores.entry((&item.store, domain)).or_default();
                 let target = (wanted.inventory_item_gid.clone(), wanted.location_gid.clone());
                 match store.get_mut(&target) {
@@ -112,6 +137,7 @@ pub fn plan(items: &[WorkItem]) -> Plan {
             }
         }
     }
+    plan.unmapped = unmapped.into_values().collect();
     for ((store, shop_domain), quantities) in stores {
         let quantities: Vec<Quantity> = quantities.into_values().collect();
         plan.calls.extend(quantities.chunks(MOST_QUANTITIES).map(|chunk| Call {
@@ -123,7 +149,14 @@ pub fn plan(items: &[WorkItem]) -> Plan {
     plan
 }
 
-fn quantity_of(item: &WorkItem, claim: Claim) -> Result<Quantity, WorkFailure> {
+/// What an item asks for.
+enum Wanted {
+    Level(Quantity),
+    /// Its SKU has to be looked up first.
+    Unmapped(String),
+}
+
+fn quantity_of(item: &WorkItem, claim: Claim) -> Result<Wanted, WorkFailure> {
     if item.topic != TOPIC {
         return Err(WorkFailure::permanent(format!("topic {} is not {TOPIC}", item.topic)));
     }
@@ -133,23 +166,24 @@ fn quantity_of(item: &WorkItem, claim: Claim) -> Result<Quantity, WorkFailure> {
     let Some(ats) = context.ats else {
         return Err(WorkFailure::permanent(format!("SKU {sku} is not in stock keeping")));
     };
-    let gid = |gid: Option<String>, kind: &str| {
-        gid.filter(|gid| gid.strip_prefix("gid://shopify/").is_some_and(|gid| gid.starts_with(kind)))
-            .ok_or_else(|| {
-                WorkFailure::permanent(format!(
-                    "SKU {sku} is mapped to no Shopify {}",
-                    kind.trim_end_matches('/')
-                ))
-            })
+    let (Some(inventory_item_gid), Some(location_gid)) = (context.inventory_item_gid, context.location_gid)
+    else {
+        return Ok(Wanted::Unmapped(sku));
     };
-    Ok(Quantity {
-        inventory_item_gid: gid(context.inventory_item_gid, "InventoryItem/")?,
-        location_gid: gid(context.location_gid, "Location/")?,
-        sku: sku.clone(),
+    for (gid, kind) in [(&inventory_item_gid, "InventoryItem"), (&location_gid, "Location")] {
+        let number = gid.strip_prefix("gid://shopify/").and_then(|gid| gid.strip_prefix(kind));
+        if !number.is_some_and(|number| number.starts_with('/')) {
+            return Err(WorkFailure::permanent(format!("SKU {sku} is mapped to no Shopify {kind}")));
+        }
+    }
+    Ok(Wanted::Level(Quantity {
+        inventory_item_gid,
+        location_gid,
+        sku,
         available: i32::try_from(ats.max(0)).unwrap_or(i32::MAX),
         change_from: context.change_from,
         claims: vec![claim],
-    })
+    }))
 }
 
 impl Call {

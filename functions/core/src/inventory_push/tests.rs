@@ -84,7 +84,7 @@ fn a_call_takes_at_most_250_quantities() {
 }
 
 #[test]
-fn what_has_no_mapping_fails_for_good_and_the_rest_goes_on() {
+fn what_cannot_be_pushed_fails_for_good_what_is_not_mapped_is_looked_up_and_the_rest_goes_on() {
     let without = |name: &str| {
         let mut context = stock(1, 1);
         context[name] = Value::Null;
@@ -108,10 +108,13 @@ fn what_has_no_mapping_fails_for_good_and_the_rest_goes_on() {
         item(9, "bannos", stock(9, 9)),
     ];
     let plan = plan(&items);
-    assert_eq!(plan.refused.iter().map(|result| result.id).collect::<Vec<_>>(), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(plan.refused.iter().map(|result| result.id).collect::<Vec<_>>(), [1, 2, 3, 6, 7, 8]);
     assert!(plan.refused.iter().all(|result| result.error_class == Some(ErrorClass::Permanent)));
     assert_eq!(plan.refused[0].error.as_deref(), Some("SKU ASKED is not in stock keeping"));
     assert_eq!(plan.refused[3].error.as_deref(), Some("SKU SKU-1 is mapped to no Shopify InventoryItem"));
+    let unmapped = &plan.unmapped[0];
+    assert_eq!((plan.unmapped.len(), &unmapped.skus), (1, &vec!["SKU-1".to_owned()]));
+    assert_eq!(unmapped.claims.iter().map(|claim| claim.id).collect::<Vec<_>>(), [4, 5]);
     assert_eq!(plan.calls.len(), 1);
 }
 

@@ -153,6 +153,13 @@ pub enum Notice {
         /// Domain of the shop, when the body says it.
         shop_domain: Option<String>,
     },
+    /// A level has changed: what it is now has to be asked.
+    Stock {
+        /// The inventory item.
+        item_gid: String,
+        /// Where, when the body says it.
+        location_gid: Option<String>,
+    },
 }
 
 /// A request of Shopify to show or to forget people. Which of the three, the topic says.

@@ -18,6 +18,7 @@ const MOST_ORDERS: usize = 20_000;
 pub(super) fn read(topic: &Topic, root: Field<'_>) -> Result<Option<Notice>, NormalizeError> {
     match topic {
         Topic::AppUninstalled => Ok(uninstalled(root)),
+        Topic::InventoryLevelsUpdate => Ok(stock(root)),
         Topic::CustomersDataRequest | Topic::CustomersRedact | Topic::ShopRedact => compliance(topic, root)
             .map(|read| Some(Notice::Compliance(read)))
             .ok_or(NormalizeError::NotAsPromised),
@@ -30,6 +31,25 @@ fn uninstalled(root: Field<'_>) -> Option<Notice> {
     let [domain, owner, plan, name] = root.pick(["myshopify_domain", "shop_owner", "plan_name", "name"]);
     let is_shop = name.is_some() && (owner.is_some() || plan.is_some());
     is_shop.then(|| Notice::Uninstalled { shop_domain: domain.and_then(domain_of) })
+}
+
+/// The body is a level. Its value may be old or missing by now; its ids in numbers may have been rounded on the way,
+/// the one in text is whole.
+fn stock(root: Field<'_>) -> Option<Notice> {
+    let [level, item, location] = root.pick(["admin_graphql_api_id", "inventory_item_id", "location_id"]);
+    let level = level.and_then(Field::text).unwrap_or_default();
+    let number = |text: &str| -> Option<String> {
+        (!text.is_empty() && text.len() <= 20 && text.bytes().all(|b| b.is_ascii_digit()))
+            .then(|| text.to_owned())
+    };
+    let (place, of) = level.split_once("?inventory_item_id=").unwrap_or_default();
+    let item = number(of).or_else(|| item.and_then(Field::id))?;
+    let place = place.strip_prefix("gid://shopify/InventoryLevel/").and_then(number);
+    let location = location.and_then(Field::id).or(place);
+    Some(Notice::Stock {
+        item_gid: format!("gid://shopify/InventoryItem/{item}"),
+        location_gid: location.map(|location| format!("gid://shopify/Location/{location}")),
+    })
 }
 
 fn compliance(topic: &Topic, root: Field<'_>) -> Option<Compliance> {
@@ -86,6 +106,7 @@ fn ids(list: Option<Field<'_>>) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
 
     const CUSTOMER: &str = r#""shop_id":1,"shop_domain":"Cakes.MyShopify.com","customer":{"id":191167,"email":"a@b.example","phone":"555-1"}"#;
 
@@ -137,6 +158,29 @@ mod tests {
         ] {
             assert!(request(&Topic::CustomersDataRequest, body).is_none(), "{body}");
             assert!(request(&Topic::CustomersRedact, body).is_none(), "{body}");
+        }
+    }
+
+    #[test]
+    fn a_level_names_its_item_and_place() {
+        let read = |body: &str| read(&Topic::InventoryLevelsUpdate, Field::document(body)).unwrap();
+        let stock = |item: &str, location: Option<&str>| {
+            Some(Notice::Stock {
+                item_gid: format!("gid://shopify/InventoryItem/{item}"),
+                location_gid: location.map(|location| format!("gid://shopify/Location/{location}")),
+            })
+        };
+        let captured = fixtures::read("shopify_inventory_levels_update__available_null");
+        let captured = std::str::from_utf8(&captured).unwrap();
+        assert_eq!(read(captured), stock("271878346596884015", Some("24826418")));
+        assert_eq!(read(r#"{"inventory_item_id":7,"location_id":"8","available":3}"#), stock("7", Some("8")));
+        assert_eq!(read(r#"{"inventory_item_id":7}"#), stock("7", None));
+        assert_eq!(
+            read(r#"{"admin_graphql_api_id":"gid://shopify/InventoryLevel/8?inventory_item_id=7"}"#),
+            stock("7", Some("8"))
+        );
+        for body in ["{}", r#"{"inventory_item_id":null}"#, r#"{"inventory_item_id":"x","location_id":1}"#] {
+            assert_eq!(read(body), None, "{body}");
         }
     }
 

@@ -2,11 +2,12 @@
 
 use super::document::{Operation, argument};
 use super::errors::GraphqlError;
-use super::orders::{self, Search};
+use super::orders::Search;
 use super::refunds;
 use super::schema::{self, Of};
 use super::set_quantities;
-use super::shops::{Level, Shop};
+use super::shops::Shop;
+use super::stock;
 use super::subscriptions;
 use super::variables;
 use graphql_parser::query::{Field, SelectionSet, Value as Literal};
@@ -50,6 +51,9 @@ impl<'r> Run<'r> {
                 ("Mutation", "refundCreate") => self.refund(shop, field, &name, &mut done),
                 ("Mutation", "webhookSubscriptionCreate") => self.subscribe(shop, field, &mut done),
                 ("QueryRoot", "orders") => self.orders(shop, field, &mut done),
+                ("QueryRoot", "inventoryItems" | "productVariants") => {
+                    self.variants(shop, field, &name, &mut done)
+                }
                 _ => self.query(shop, field),
             };
             let value = value.unwrap_or_else(|error| {
@@ -150,18 +154,33 @@ impl<'r> Run<'r> {
         self.value(self.operation.root, field, &Value::Array(found))
     }
 
+    fn variants(
+        &self,
+        shop: &Shop,
+        field: &'r Field<'static, String>,
+        path: &str,
+        done: &mut Executed,
+    ) -> Result<Value, GraphqlError> {
+        let query = argument(&field.arguments, "query", self.variables);
+        let (found, warnings) = stock::search(shop, query.as_str().unwrap_or_default(), path);
+        done.warnings.extend(warnings);
+        let items = field.name == "inventoryItems";
+        let found = found.into_iter().map(|(variant, item)| if items { item } else { variant }).collect();
+        self.value(self.operation.root, field, &found)
+    }
+
     fn query(&self, shop: &Shop, field: &'r Field<'static, String>) -> Result<Value, GraphqlError> {
         let arg = |name: &str| argument(&field.arguments, name, self.variables);
         let source = match field.name.as_str() {
-            "inventoryItem" => item(shop, arg("id").as_str().unwrap_or_default()),
-            "node" => node(shop, arg("id").as_str().unwrap_or_default()),
+            "inventoryItem" => stock::item(shop, arg("id").as_str().unwrap_or_default()),
+            "node" => stock::node(shop, arg("id").as_str().unwrap_or_default()),
             "nodes" => {
                 let ids = arg("ids");
                 let ids = ids.as_array().map_or(&[][..], Vec::as_slice);
-                ids.iter().map(|id| node(shop, id.as_str().unwrap_or_default())).collect()
+                ids.iter().map(|id| stock::node(shop, id.as_str().unwrap_or_default())).collect()
             }
-            "inventoryItems" => search(shop, &arg("query")).into_iter().map(|(_, found)| found).collect(),
-            "productVariants" => search(shop, &arg("query")).into_iter().map(|(found, _)| found).collect(),
+            "locations" => stock::locations(shop),
+            "location" => stock::location(shop, arg("id").as_str()),
             "webhookSubscriptions" => subscriptions::list(&shop.subscriptions),
             "shop" => {
                 json!({"id": "gid://shopify/Shop/1", "name": self.domain, "myshopifyDomain": self.domain})
@@ -242,7 +261,15 @@ impl<'r> Run<'r> {
             let message = "you must provide one of first or last";
             return Err(GraphqlError::new(message, "BAD_REQUEST").at(field.position).path(&[&field.name]));
         };
-        let after = arg("after").as_str().and_then(|cursor| cursor.parse::<usize>().ok()).unwrap_or(0);
+        let after = match arg("after").as_str() {
+            None => 0,
+            // A place of its own kind was looked for already.
+            Some(cursor) if cursor.contains('|') => 0,
+            Some(cursor) => cursor.parse::<usize>().map_err(|_| {
+                let message = "Invalid cursor for current pagination sort.";
+                GraphqlError::new(message, "BAD_REQUEST").at(field.position).path(&[&field.name])
+            })?,
+        };
         let page: Vec<&Value> = all.iter().skip(after).take(first).collect();
         let cursor = |index: usize| {
             let own = page.get(index).and_then(|node| node.get("__cursor")).cloned();
@@ -272,60 +299,4 @@ pub fn key(field: &Field<'static, String>, variables: &Map<String, Value>) -> Op
     let directive = field.directives.iter().find(|directive| directive.name == "idempotent")?;
     let key = argument(&directive.arguments, "key", variables);
     key.as_str().filter(|key| !key.is_empty()).map(str::to_owned)
-}
-
-/// An order, a refund or an inventory item; null when the shop knows no such thing.
-fn node(shop: &Shop, id: &str) -> Value {
-    let refund = || orders::refund_of(shop.orders.values(), id);
-    shop.orders.get(id).cloned().or_else(refund).unwrap_or_else(|| item(shop, id))
-}
-
-/// An inventory item with all its levels; null when the shop does not know it.
-fn item(shop: &Shop, id: &str) -> Value {
-    let levels: Vec<Value> = shop
-        .levels
-        .iter()
-        .filter(|((item, _), _)| item == id)
-        .map(|((item, location), level)| level_value(item, location, level))
-        .collect();
-    let variant = shop.variants.iter().find(|variant| variant.inventory_item_id == id);
-    if levels.is_empty() && variant.is_none() {
-        return Value::Null;
-    }
-    let sku = variant.map(|variant| variant.sku.clone());
-    json!({"__typename": "InventoryItem", "id": id, "sku": sku, "tracked": true, "inventoryLevels": levels})
-}
-
-fn level_value(item: &str, location: &str, level: &Level) -> Value {
-    let number = |gid: &str| gid.rsplit('/').next().unwrap_or_default().to_owned();
-    json!({
-        "id": format!("gid://shopify/InventoryLevel/{}?inventory_item_id={}", number(location), number(item)),
-        "item": {"id": item},
-        "location": {"id": location, "name": "Shop location", "isActive": true},
-        "quantities": [
-            {"name": "available", "quantity": level.available},
-            {"name": "on_hand", "quantity": level.on_hand}
-        ]
-    })
-}
-
-/// Variants with their items whose SKU a search names; all of them without a search.
-fn search(shop: &Shop, query: &Value) -> Vec<(Value, Value)> {
-    let query = query.as_str().unwrap_or_default();
-    let skus: Vec<String> = query
-        .split_whitespace()
-        .filter_map(|term| term.strip_prefix("sku:"))
-        .map(|sku| sku.trim_matches(['\'', '"']).to_lowercase())
-        .collect();
-    shop.variants
-        .iter()
-        .enumerate()
-        .filter(|(_, variant)| skus.is_empty() || skus.contains(&variant.sku.to_lowercase()))
-        .map(|(index, variant)| {
-            let id = format!("gid://shopify/ProductVariant/{}", index + 1);
-            let found = item(shop, &variant.inventory_item_id);
-            let told = json!({"id": id, "sku": variant.sku, "title": "Default Title", "inventoryItem": found.clone()});
-            (told, found)
-        })
-        .collect()
 }

@@ -13,6 +13,7 @@ mod schema;
 mod schema_orders;
 mod set_quantities;
 mod shops;
+mod stock;
 mod subscriptions;
 mod under_way;
 mod validate;

@@ -58,6 +58,8 @@ const REFUND: Field =
     Field { name: "refundCreate", of: Of::Object("RefundCreatePayload"), args: &[("input", "RefundInput!")] };
 const QUERY: &[Field] = &[
     Field { name: "inventoryItem", of: Of::Object("InventoryItem"), args: ID },
+    Field { name: "location", of: Of::Object("Location"), args: &[("id", "ID")] },
+    Field { name: "locations", of: Of::Connection("LocationConnection"), args: PAGE },
     Field { name: "node", of: Of::Object("Node"), args: ID },
     Field { name: "nodes", of: Of::List("Node"), args: &[("ids", "[ID!]!")] },
     Field { name: "inventoryItems", of: Of::Connection("InventoryItemConnection"), args: PAGE },
@@ -105,7 +107,12 @@ const LEVEL: &[Field] = &[
     Field { name: "quantities", of: Of::List("InventoryQuantity"), args: &[("names", "[String!]!")] },
 ];
 const QUANTITY: &[Field] = &[scalar("id"), scalar("name"), scalar("quantity"), scalar("updatedAt")];
-const LOCATION: &[Field] = &[scalar("id"), scalar("name"), scalar("isActive")];
+const LOCATION: &[Field] = &[
+    scalar("id"),
+    scalar("name"),
+    scalar("isActive"),
+    Field { name: "inventoryLevels", of: Of::Connection("InventoryLevelConnection"), args: PAGE },
+];
 const VARIANT: &[Field] =
     &[scalar("id"), scalar("sku"), scalar("title"), object("inventoryItem", "InventoryItem")];
 const SHOP: &[Field] = &[scalar("id"), scalar("name"), scalar("myshopifyDomain")];
@@ -124,6 +131,8 @@ macro_rules! connection {
 const ITEMS: &[Field] = connection!("InventoryItem", "InventoryItemEdge");
 const LEVELS: &[Field] = connection!("InventoryLevel", "InventoryLevelEdge");
 const VARIANTS: &[Field] = connection!("ProductVariant", "ProductVariantEdge");
+const LOCATIONS: &[Field] = connection!("Location", "LocationEdge");
+const LOCATION_EDGE: &[Field] = &[scalar("cursor"), object("node", "Location")];
 const ITEM_EDGE: &[Field] = &[scalar("cursor"), object("node", "InventoryItem")];
 const LEVEL_EDGE: &[Field] = &[scalar("cursor"), object("node", "InventoryLevel")];
 const VARIANT_EDGE: &[Field] = &[scalar("cursor"), object("node", "ProductVariant")];
@@ -147,6 +156,8 @@ pub fn fields(type_name: &str) -> &'static [Field] {
         "InventoryItemConnection" => ITEMS,
         "InventoryLevelConnection" => LEVELS,
         "ProductVariantConnection" => VARIANTS,
+        "LocationConnection" => LOCATIONS,
+        "LocationEdge" => LOCATION_EDGE,
         "InventoryItemEdge" => ITEM_EDGE,
         "InventoryLevelEdge" => LEVEL_EDGE,
         "ProductVariantEdge" => VARIANT_EDGE,

@@ -23,6 +23,25 @@ pub struct Variant {
     pub sku: String,
     /// Its inventory item.
     pub inventory_item_id: String,
+    /// Whether Shopify counts it.
+    #[serde(default = "yes")]
+    pub tracked: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// A place where stock is.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Location {
+    /// Its id.
+    pub id: String,
+    /// What it is called.
+    pub name: String,
+    /// Whether it is open.
+    #[serde(default = "yes")]
+    pub is_active: bool,
 }
 
 /// An idempotency key that was used.
@@ -41,6 +60,8 @@ pub struct Shop {
     pub levels: BTreeMap<(String, String), Level>,
     /// Known variants.
     pub variants: Vec<Variant>,
+    /// Locations, besides those where there is stock.
+    pub locations: Vec<Location>,
     /// Whether pairs without a level are refused; else they are stocked with 0 when first named.
     pub strict: bool,
     /// Whether repeated idempotency keys execute again, as at least one developer saw.
@@ -97,6 +118,11 @@ pub struct ShopSettings {
     levels: Vec<LevelSetting>,
     #[serde(default)]
     variants: Vec<Variant>,
+    /// All locations there are, besides those where there is stock.
+    locations: Option<Vec<Location>>,
+    /// Levels that are no more.
+    #[serde(default)]
+    without_levels: Vec<String>,
     strict: Option<bool>,
     forgets_keys: Option<bool>,
     tokens: Option<Vec<String>>,
@@ -128,7 +154,11 @@ impl Shops {
             let key = (level.inventory_item_id, level.location_id);
             shop.levels.insert(key, Level { available: level.available, on_hand });
         }
+        shop.levels.retain(|(item, _), _| !settings.without_levels.contains(item));
         shop.variants.extend(settings.variants);
+        if let Some(locations) = settings.locations {
+            shop.locations = locations;
+        }
         shop.strict = settings.strict.unwrap_or(shop.strict);
         shop.forgets_keys = settings.forgets_keys.unwrap_or(shop.forgets_keys);
         if let Some(tokens) = settings.tokens {

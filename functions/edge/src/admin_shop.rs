@@ -1,20 +1,20 @@
 //! One shop's Admin API, asked within the time of a run.
 //!
 //! Waits where Shopify says that waiting helps, and not longer than the time that is left; leaves a part of the shop's
-//! budget to the app's other work. Knows nothing of orders.
+//! budget to the app's other work. Knows nothing of what is asked.
 
-use crate::{Setup, database::Task};
+use crate::{
+    clock,
+    isolate::{Variables, getter},
+    upstream::{self, NoReply},
+};
 use ordak_core::{
     admin_api::{Answer, Cost, Kind, Refusal},
     envelope::Fault,
     sanitize::sanitize,
     secret::Secret,
-    settings::admin_token,
-};
-use ordak_edge::{
-    clock,
-    isolate::getter,
-    upstream::{self, NoReply},
+    settings::{WorkerSettings, admin_token},
+    work::WorkFailure,
 };
 use serde_json::Value;
 use std::{cell::Cell, time::Duration};
@@ -91,6 +91,15 @@ impl From<Refusal> for Stop {
     }
 }
 
+impl From<Stop> for WorkFailure {
+    fn from(stop: Stop) -> Self {
+        match stop {
+            Stop::Access(reason) | Stop::Refused(reason) | Stop::TooCostly(reason) => Self::permanent(reason),
+            other => Self::transient(other.reason(), None),
+        }
+    }
+}
+
 impl From<Fault> for Stop {
     fn from(fault: Fault) -> Self {
         Self::Database(fault.detail().to_owned())
@@ -112,10 +121,16 @@ impl Shop {
     ///
     /// # Errors
     /// When the settings or the store's row do not lead to one.
-    pub fn open(setup: &Setup, task: &Task, end: u64) -> Result<Self, Stop> {
-        let url = setup.settings.worker.graphql_url(&task.shop_domain);
+    pub fn open(
+        settings: &WorkerSettings,
+        variables: &Variables,
+        store: &str,
+        shop_domain: &str,
+        end: u64,
+    ) -> Result<Self, Stop> {
+        let url = settings.graphql_url(shop_domain);
         let url = url.ok_or_else(|| Stop::Misconfigured("the store has no usable shop domain".into()))?;
-        let token = admin_token(&getter(&setup.variables), &task.store)
+        let token = admin_token(&getter(variables), store)
             .map_err(|fault| Stop::Misconfigured(fault.detail().to_owned()))?;
         Ok(Self { url, token, end, ready: Cell::new(0) })
     }
@@ -198,7 +213,6 @@ impl Shop {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ordak_core::work::WorkFailure;
 
     #[test]
     fn a_refusal_says_for_how_long_the_store_is_left_alone() {
