@@ -213,6 +213,8 @@ begin
             'locations', jsonb_path_query_array(v_locations, '$[*].name')
         ));
     elsif v_known.location_gid is null then
+        update public.reconcile_runs r set location_gid = private.next_location(p_store, null)
+        where r.store = p_store and r.state = 'reading' and r.location_gid is null;
         perform private.move_stock(p_store);
     end if;
     return private.ok(jsonb_build_object('store', p_store, 'location_gid', v_location));

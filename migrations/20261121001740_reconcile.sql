@@ -155,11 +155,10 @@ begin
     perform private.sweep_checks();
 
     -- A night that never came to its end makes room for the next.
-    update public.reconcile_runs r set
-        state = 'given_up', finished_at = now(), run = null, lease_until = null
-    from private.due_reconciles(p_stores, false) d
-    where r.store = d.store and r.state = 'reading'
-        and d.night > coalesce(r.night, (r.created_at + interval '1 day')::date)
+    perform private.give_up_reconcile(r, coalesce(r.error, 'it was cut off too often'))
+    from public.reconcile_runs r
+    join private.due_reconciles(p_stores, false) d on d.store = r.store
+    where r.state = 'reading' and d.night > coalesce(r.night, (r.created_at + interval '1 day')::date)
         and (r.lease_until is null or r.lease_until < now());
     insert into public.reconcile_runs (store, night, policy)
     select d.store, d.night, d.policy
@@ -189,7 +188,7 @@ begin
         jsonb_agg(
             jsonb_build_object(
                 'run_id', t.id, 'store', t.store, 'shop_domain', s.shop_domain, 'night', t.night,
-                'has_location', g.location_gid is not null, 'location_gid', t.location_gid, 'after', t.page_after
+                'location_gid', t.location_gid, 'after', t.page_after
             )
             order by t.created_at, t.store
         ),
@@ -197,8 +196,7 @@ begin
     )
     into v_taken
     from taken t
-    join public.stores s on s.key = t.store
-    join public.stock_settings g on g.store = t.store;
+    join public.stores s on s.key = t.store;
 
     select coalesce(jsonb_agg(r.store order by r.store), '[]'::jsonb) into v_busy
     from public.reconcile_runs r
@@ -210,7 +208,7 @@ $$;
 revoke execute on function public.start_reconcile(text, text[], boolean, integer) from public, anon, authenticated;
 grant execute on function public.start_reconcile(text, text[], boolean, integer) to service_role;
 comment on function public.start_reconcile(text, text[], boolean, integer) is
-    'Begins the reconciliation of every store, or those of p_stores, whose quiet hour has come and that has none of this night, or of all with p_now; takes those that are begun and in nobody''s hands. Returns {stores: [{run_id, store, shop_domain, night, has_location, location_gid, after}], busy}: where each is to be read on. Callable by service_role. Codes: BAD_INPUT.';
+    'Begins the reconciliation of every store, or those of p_stores, whose quiet hour has come and that has none of this night, or of all with p_now; takes those that are begun and in nobody''s hands. Returns {stores: [{run_id, store, shop_domain, night, location_gid, after}], busy}: where each is to be read on. Callable by service_role. Codes: BAD_INPUT.';
 
 create function private.is_lost(p_check public.stock_checks)
 returns boolean

@@ -162,11 +162,31 @@ grant execute on function public.compare_stock(text, bigint, text, text, text, j
 comment on function public.compare_stock(text, bigint, text, text, text, jsonb) is
     'Compares a page of Shopify''s levels, [{gid, sku, tracked, available}], read at p_location behind p_after, with our stock, has what differs looked at once more, and moves on to p_next, or to the next location. Returns {location_gid, after, compared, imported, suspected}: where to read on, location_gid null at the end. Callable by service_role. Codes: BAD_INPUT, CONFLICT (not taken, taken by another run, or compared already).';
 
+create function private.give_up_reconcile(p_run public.reconcile_runs, p_error text)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    update public.reconcile_runs r set
+        state = 'given_up', error = p_error, finished_at = now(), run = null, lease_until = null
+    where r.id = p_run.id;
+    perform private.enqueue_alert(p_run.store, 'reconcile_failed', jsonb_build_object(
+        'run', p_run.id, 'pages', p_run.pages, 'reason', p_error
+    ));
+end;
+$$;
+revoke execute on function private.give_up_reconcile(public.reconcile_runs, text) from public, anon, authenticated;
+comment on function private.give_up_reconcile(public.reconcile_runs, text) is
+    'Ends a run before it has met every level, and tells people. Called by other functions only; no error codes.';
+
 create function public.stop_reconcile(
     p_run text default null,
     p_run_id bigint default null,
     p_error text default null,
-    p_restart boolean default false
+    p_restart boolean default false,
+    p_give_up boolean default false
 )
 returns jsonb
 language plpgsql
@@ -188,10 +208,13 @@ begin
     if not found then
         return private.fail('CONFLICT', 'another run has taken this store over');
     end if;
+    if p_give_up then
+        perform private.give_up_reconcile(v_run, v_run.error);
+    end if;
     return private.ok(jsonb_build_object('run_id', v_run.id, 'after', v_run.page_after));
 end;
 $$;
-revoke execute on function public.stop_reconcile(text, bigint, text, boolean) from public, anon, authenticated;
-grant execute on function public.stop_reconcile(text, bigint, text, boolean) to service_role;
-comment on function public.stop_reconcile(text, bigint, text, boolean) is
-    'Gives a store back before its end: the next run goes on where this one stopped, or with p_restart begins its location anew, as Shopify does not know the page any more. p_error says why, and must not hold personal data. Returns {run_id, after}. Callable by service_role. Codes: CONFLICT (taken by another run).';
+revoke execute on function public.stop_reconcile(text, bigint, text, boolean, boolean) from public, anon, authenticated;
+grant execute on function public.stop_reconcile(text, bigint, text, boolean, boolean) to service_role;
+comment on function public.stop_reconcile(text, bigint, text, boolean, boolean) is
+    'Gives a store back before its end: the next run goes on where this one stopped, or with p_restart begins its location anew, as Shopify does not know the page any more; with p_give_up there is none before the next night, and people are told. p_error says why, and must not hold personal data. Returns {run_id, after}. Callable by service_role. Codes: CONFLICT (taken by another run).';

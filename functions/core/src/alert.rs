@@ -67,6 +67,7 @@ fn headline(kind: &str) -> Option<&'static str> {
         "stock_mapping" => {
             "SKUs that no inventory item of Shopify, or several, could be: map_inventory_item decides"
         }
+        "reconcile_failed" => "stock could not be compared with Shopify's this night",
         "stock_drift" => "more stock than usual had drifted apart from Shopify's",
         _ => return None,
     })

@@ -22,6 +22,8 @@ enum Job {
     Housekeeping,
     /// Look for orders that no webhook has brought.
     RepairGaps,
+    /// Compare stock where the quiet hour has come.
+    Reconcile,
 }
 
 const SCHEDULES: &[(&str, Job)] = &[
@@ -29,6 +31,7 @@ const SCHEDULES: &[(&str, Job)] = &[
     ("*/15 * * * *", Job::Orchestrate),
     ("0 * * * *", Job::Housekeeping),
     ("17 * * * *", Job::RepairGaps),
+    ("5,20,35,50 * * * *", Job::Reconcile),
 ];
 
 /// What the function that decides batches is asked for.
@@ -36,6 +39,8 @@ const ORCHESTRATE: &str = r#"{"jobType":"orchestrate"}"#;
 
 /// The function that compares stores with their shops.
 const GAP_REPAIR: &str = "gap-repair";
+/// The function that compares stock.
+const RECONCILE: &str = "reconcile";
 
 /// Functions that each do a portion of their work a call and say `already_done` when nothing is left.
 const CHORES: [&str; 3] = ["purge_work", "continue_compliance", "archive_events"];
@@ -56,6 +61,7 @@ pub async fn run(cron: &str, env: &Env, settings: &GatewaySettings, id: &str) ->
         Some(Job::Orchestrate) => start(BATCH_PROCESSOR, Some(ORCHESTRATE), env, settings, id).await,
         Some(Job::Housekeeping) => housekeeping(settings).await,
         Some(Job::RepairGaps) => start(GAP_REPAIR, None, env, settings, id).await,
+        Some(Job::Reconcile) => start(RECONCILE, None, env, settings, id).await,
         None => Err(Fault::internal(format!("no job for the schedule {cron:?}"))),
     }
 }

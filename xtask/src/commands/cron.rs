@@ -19,6 +19,9 @@ pub struct Schedule {
     pub expression: String,
 }
 
+/// The one schedule whose function does something only at certain hours: fired by hand, it does so now.
+const RECONCILE: &str = "reconcile";
+
 /// Fires the schedule, or lists all of them.
 pub async fn run(checkout: &Checkout, name: Option<&str>) -> Result<ExitCode> {
     let file = checkout.path("wrangler.toml");
@@ -35,8 +38,17 @@ pub async fn run(checkout: &Checkout, name: Option<&str>) -> Result<ExitCode> {
         bail!("there is no schedule `{name}`; there are: {}", names.join(", "));
     };
     let env = StackEnv::of_running_stack(checkout)?;
-    let url = format!("{}/__scheduled", env.get("GATEWAY_URL")?);
-    let request = reqwest::Client::new().get(&url).query(&[("cron", &schedule.expression)]);
+    let gateway = env.get("GATEWAY_URL")?;
+    let (url, request) = if name == RECONCILE {
+        let (url, key) =
+            (format!("{gateway}/functions/v1/{RECONCILE}"), env.get("SUPABASE_SERVICE_ROLE_KEY")?);
+        let request = reqwest::Client::new().post(&url).header("apikey", key).bearer_auth(key);
+        (url, request.json(&serde_json::json!({"now": true})))
+    } else {
+        let url = format!("{gateway}/__scheduled");
+        let request = reqwest::Client::new().get(&url).query(&[("cron", &schedule.expression)]);
+        (url, request)
+    };
     let response = request.send().await.with_context(|| format!("no answer from {url}"))?;
     let status = response.status();
     say::info(format!("{status}\n{}", response.text().await.context("the answer broke off")?));

@@ -22,9 +22,14 @@ pub fn item(shop: &Shop, id: &str) -> Value {
     if levels.is_empty() && variant.is_none() {
         return Value::Null;
     }
-    let mut told = bare_item(shop, id);
-    told["inventoryLevels"] = levels.into();
-    told
+    with_levels(bare_item(shop, id), levels)
+}
+
+fn with_levels(mut of: Value, levels: Vec<Value>) -> Value {
+    if let Value::Object(members) = &mut of {
+        members.insert("inventoryLevels".into(), levels.into());
+    }
+    of
 }
 
 fn bare_item(shop: &Shop, id: &str) -> Value {
@@ -67,15 +72,15 @@ pub fn locations(shop: &Shop) -> Value {
 /// A location with all its levels; the first one without an id, null when the shop does not know it.
 pub fn location(shop: &Shop, id: Option<&str>) -> Value {
     let all = locations(shop);
-    let all = all.as_array().map_or(&[][..], Vec::as_slice);
-    let Some(mut found) = all.iter().find(|place| id.is_none_or(|id| place["id"] == id)).cloned() else {
+    let named = |place: &&Value| id.is_none_or(|id| place.get("id").is_some_and(|known| known == id));
+    let Some(found) = all.as_array().and_then(|all| all.iter().find(named)).cloned() else {
         return Value::Null;
     };
-    let levels = shop.levels.iter().filter(|((_, location), _)| found["id"] == location.as_str());
+    let here = |location: &str| found.get("id").is_some_and(|known| known == location);
+    let levels = shop.levels.iter().filter(|((_, location), _)| here(location));
     let levels: Vec<Value> =
         levels.map(|((item, location), level)| level_value(shop, item, location, level)).collect();
-    found["inventoryLevels"] = levels.into();
-    found
+    with_levels(found, levels)
 }
 
 /// Variants with their items that a search finds, all of them without one; and what it did not understand. As the real
@@ -105,9 +110,12 @@ pub fn search(shop: &Shop, query: &str, path: &str) -> (Vec<(Value, Value)>, Vec
             json!({"id": id, "sku": variant.sku, "title": "Default Title", "inventoryItem": item.clone()});
         (told, item)
     });
-    let warned = json!({"path": [path], "query": query, "parsed": {}, "warnings": unknown});
-    let understood = warned["warnings"] == json!([]);
-    (told.collect(), if understood { Vec::new() } else { vec![warned] })
+    let warnings = if unknown.is_empty() {
+        Vec::new()
+    } else {
+        vec![json!({"path": [path], "query": query, "parsed": {}, "warnings": unknown})]
+    };
+    (told.collect(), warnings)
 }
 
 /// `field:text` and `field:'a text'`, joined by spaces, `AND` or `OR`; in quotes a backslash takes the next letter as it
