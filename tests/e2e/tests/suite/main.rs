@@ -33,5 +33,6 @@ mod retries;
 mod signature;
 mod spill;
 mod stage_actions;
+mod stock;
 mod store_settings;
 mod supabase_client;

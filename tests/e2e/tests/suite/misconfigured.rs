@@ -68,3 +68,8 @@ async fn gap_repair_names_what_is_missing() -> Outcome {
     let variables = ["SHOPIFY_WEBHOOK_SECRET", "SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"];
     names_what_is_missing("gap-repair", "gap-repair", &variables).await
 }
+
+#[tokio::test]
+async fn reconcile_names_what_is_missing() -> Outcome {
+    names_what_is_missing("reconcile", "reconcile", &["SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"]).await
+}
