@@ -41,7 +41,7 @@ pub struct Call {
     /// The expression is a query, and its rows are the answer.
     #[serde(default)]
     pub rows: bool,
-    /// What the specification asks for.
+    /// The goal.
     pub target_p95_ms: Option<f64>,
 }
 
