@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use axum::Router;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -53,9 +52,7 @@ impl Stack {
         prepare(&self.layout, &self.backend).await?;
         if self.backend == Backend::Local {
             self.start_database().await?;
-            rest::log_to_file(&self.layout)?;
-            let service = rest::service(&self.layout).await?;
-            self.serve_rest(service).await?;
+            self.start_rest().await?;
         }
         let listener = listen(self.layout.ports.fakes()).await?;
         self.servers.push(serve(async move { axum::serve(listener, ordak_fakes::router()).await }));
@@ -83,7 +80,10 @@ impl Stack {
         schema::bring_up_to_date(&self.layout).await
     }
 
-    async fn serve_rest(&mut self, service: Router) -> Result<()> {
+    /// Starts the REST server before a database that is running.
+    pub async fn start_rest(&mut self) -> Result<()> {
+        rest::log_to_file(&self.layout)?;
+        let service = rest::service(&self.layout).await?;
         let listener = listen(self.layout.ports.rest()).await?;
         let listener = postrust_server::lenient_uri::LenientListener(listener);
         self.servers.push(serve(async move { axum::serve(listener, service).await }));

@@ -1,6 +1,7 @@
 //! `bench`: the benchmarks of `tests/bench`. They measure and judge nothing: a slow machine makes slow figures. What is
 //! measured, and how, is told in `tests/bench/README.md`.
 
+mod batches;
 mod bundle;
 mod cold;
 mod compared;
@@ -36,13 +37,19 @@ enum Workers {
     Edge,
     Bundle,
     Cold,
+    Batches,
 }
 
 /// The benchmarks that are programs, with what they are about; the others are folders of `tests/bench`.
-const OF_WORKERS: [(&str, Workers, &str); 3] = [
+const OF_WORKERS: [(&str, Workers, &str); 4] = [
     ("edge", Workers::Edge, "refusing a wrong signature, beside a TypeScript worker in the same workerd"),
     ("bundle", Workers::Bundle, "how large each function is"),
     ("cold", Workers::Cold, "first requests, beside a hello world in Rust and a TypeScript worker"),
+    (
+        "batches",
+        Workers::Batches,
+        "10 000 batches decided in one call, beside one by one through the REST API",
+    ),
 ];
 
 /// Runs every benchmark or one.
@@ -99,6 +106,7 @@ async fn workers(place: &Place, name: &str, what: Workers, about: &str) -> Resul
         Workers::Bundle => return compared::write_figures(checkout, name, about, &bundle::run(place).await?),
         Workers::Edge => edge::run(place).await?,
         Workers::Cold => cold::run(place).await?,
+        Workers::Batches => batches::run(place).await?,
     };
     comparisons.iter().for_each(compared::print);
     compared::write(checkout, name, about, &comparisons)
