@@ -24,7 +24,11 @@ declare
     v_behind boolean := exists (
         select 1
         from public.work_queue w
-        where w.store = p_store and w.topic = 'order_ingest_retry' and w.status in ('pending', 'error', 'processing')
+        where w.topic = 'order_ingest_retry' and w.store = p_store and w.status in ('pending', 'error')
+    ) or exists (
+        select 1
+        from public.work_queue w
+        where w.topic = 'order_ingest_retry' and w.store = p_store and w.status = 'processing'
     );
 begin
     -- Stock before checks, as everywhere; in a statement of their own, so that the next one sees what came before.
@@ -78,8 +82,12 @@ begin
             or exists (
                 select 1
                 from public.work_queue w
-                where w.serial_key = left(i.store || '/' || i.sku, 400) and w.topic = 'inventory_push'
-                    and w.status in ('pending', 'error', 'processing')
+                where w.serial_key = left(i.store || '/' || i.sku, 400) and w.status in ('pending', 'error')
+            )
+            or exists (
+                select 1
+                from public.work_queue w
+                where w.serial_key = left(i.store || '/' || i.sku, 400) and w.status = 'processing'
             ) as since
     ) moved;
 end;

@@ -1,6 +1,6 @@
 -- Looking at Shopify's levels, and the nightly comparison with all of them.
 begin;
-select plan(60);
+select plan(81);
 
 create function pg_temp.gid(p_sku text)
 returns text
@@ -211,11 +211,68 @@ select is(
 select pg_temp.later();
 select is(array[pg_temp.look('T-1', -2) ->> 'corrected', pg_temp.look('T-4', 40) ->> 'corrected'], '{1,1}', 'theirs is adopted');
 select is(array[(pg_temp.item('T-1')).ats, (pg_temp.item('T-4')).ats, (pg_temp.item('NEW-7')).ats], '{0,40,0}', 'never below nothing');
+select is(pg_temp.signal('T-1'), 'ignored', 'and what is below nothing there');
+select is(pg_temp.look('T-1', -2), '{"decided": 1, "corrected": 0}', 'agrees with nothing here');
 select public.save_mapping('bannos', '[{"sku": "NEW-7", "gids": ["gid://shopify/InventoryItem/7"]}]');
 select is(
     (pg_temp.look('NEW-7', 9) ->> 'decided', (pg_temp.item('NEW-7')).ats, (pg_temp.item('NEW-7')).tracked, (pg_temp.item('NEW-7')).adopt),
     ('1'::text, 9, true, false), 'a new SKU begins with what Shopify has'
 );
+
+-- What stands in the way
+reset role;
+update public.stock_settings set reconcile_policy = 'local_wins', import_skus = false where store = 'bannos';
+update public.inventory_items set shopify_location_gid = 'gid://shopify/Location/2' where store = 'bannos' and sku = 'T-3';
+insert into public.work_queue (topic, store, dedupe_key) values ('order_ingest_retry', 'bannos', 'tap');
+set local role service_role;
+select is(pg_temp.signal('T-2'), 'ignored', 'a signal');
+select is(pg_temp.look('T-2', 3), '{"decided": 0, "corrected": 0}', 'while an order waits to be applied');
+select is((pg_temp.open('T-2')).theirs, null, 'nothing is even remembered');
+reset role;
+delete from public.work_queue where topic = 'order_ingest_retry' and dedupe_key = 'tap';
+set local role service_role;
+select is(pg_temp.look('T-2', 3), '{"decided": 0, "corrected": 0}', 'then it is');
+select is((select array_agg(pg_temp.look('T-2', 3 + n % 2) ->> 'decided') from generate_series(1, 9) n), array_fill('0'::text, '{9}'), 'what never stands still');
+select is(
+    (select (pg_temp.look('T-2', 3) ->> 'decided', c.reason) from public.stock_checks c where c.sku = 'T-2' and c.outcome is null),
+    ('1'::text, null::text), 'is left alone in the end'
+);
+select is((select c.reason from public.stock_checks c where c.sku = 'T-2' order by c.id desc limit 1), 'it never stood still', 'and says so');
+
+-- Several locations, and looks that nobody takes
+select pg_temp.start('r6');
+select is(
+    pg_temp.page('r6', null, null, '[["T-1", 0], ["T-2", 10], ["T-3", 1], ["T-4", 40], ["T-5", 10], ["NEW-7", 9]]') -> 'data'
+        @> '{"location_gid": "gid://shopify/Location/2", "after": null, "suspected": 0}',
+    true, 'what is stocked elsewhere is compared there'
+);
+select is(pg_temp.page('r6', null, null, '[["T-3", 1]]', '1') ->> 'code', 'CONFLICT', 'a location is read once');
+select is(pg_temp.page('r6', null, null, '[["T-3", 1], ["T-1", 5]]', '2') #> '{data,suspected}', '1', 'and nothing else is');
+reset role;
+update public.work_queue set status = 'dead' where topic = 'stock_check' and payload ->> 'sku' = 'T-3';
+set local role service_role;
+select is((pg_temp.report()).state, 'checking', 'a look that the queue has given up');
+select is(public.start_reconcile('r7', '{flourlane}') ->> 'ok', 'true', 'is missed by the next run');
+select is(((pg_temp.report()).state, (pg_temp.report()).failed), ('finished'::text, 1), 'and counts as failed');
+
+-- A run that cannot go on
+select pg_temp.start('r8');
+select is(public.stop_reconcile('r8', (pg_temp.report()).id, 'no access', false, true) ->> 'ok', 'true', 'a shop that lets nobody in');
+select is(((pg_temp.report()).state, (pg_temp.report()).error), ('given_up'::text, 'no access'::text), 'is given up for the night');
+select is(
+    (select w.payload ->> 'reason' from public.work_queue w where w.topic = 'slack_alert' and w.payload ->> 'kind' = 'reconcile_failed'),
+    'no access', 'and people are told'
+);
+reset role;
+update public.stock_settings set reconcile_at = ((now() at time zone 'Australia/Sydney') - interval '1 hour')::time where store = 'bannos';
+insert into public.reconcile_runs (store, night, policy, error) select 'bannos', private.reconcile_night(now(), 'Australia/Sydney', reconcile_at) - 1, 'local_wins', 'too slow' from public.stock_settings where store = 'bannos';
+set local role service_role;
+select is((pg_temp.start('r9', false) #> '{stores,0,after}'), 'null', 'the next night');
+select is(
+    (select array_agg(r.state order by r.night) from public.reconcile_runs r where r.store = 'bannos' and r.night is not null),
+    '{given_up,reading}', 'does not wait for one that never ended'
+);
+select is(jsonb_array_length(pg_temp.start('r10', false) -> 'stores'), 0, 'and is one night');
 select is(
     (select count(*) from public.inventory_items i where i.ats <> i.opening_ats + (select coalesce(sum(t.delta), 0) from public.inventory_txn t where t.item_id = i.id)),
     0::bigint, 'the ledger explains every unit'

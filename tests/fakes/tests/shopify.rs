@@ -270,3 +270,71 @@ async fn refuses_a_document_that_costs_more_than_any_bucket_holds() {
     let answer = fakes.graphql(query, json!({})).await;
     assert_eq!(shape(&answer), shape(&fixture("shopify_gql_error__max_cost_exceeded.json")));
 }
+
+#[tokio::test]
+async fn a_search_finds_what_begins_alike_and_says_what_it_did_not_understand() {
+    let fakes = Fakes::start().await;
+    let skus = ["CAKE-1", "cake-1", "CAKE-1 XL", "CAKE-10", "it's", "CAKE-2"];
+    let variant = |(n, sku): (usize, &&str)| json!({"sku": sku, "inventory_item_id": format!("gid://shopify/InventoryItem/{n}")});
+    let variants: Vec<Value> = skus.iter().enumerate().map(variant).collect();
+    fakes.post("/_state", json!({"upstream": "shopify", "shop": SHOP, "variants": variants})).await;
+    let query = "query($query: String!) { productVariants(first: 10, query: $query) { nodes { sku } } }";
+    let found = async |search: &str| {
+        let answer = fakes.graphql(query, json!({"query": search})).await;
+        let nodes = answer["data"]["productVariants"]["nodes"].as_array().unwrap().clone();
+        let skus: Vec<String> = nodes.iter().map(|node| node["sku"].as_str().unwrap().to_owned()).collect();
+        (skus, answer["extensions"]["search"].clone())
+    };
+    let (skus, warnings) = found(r"sku:'CAKE-1' OR sku:'it\'s'").await;
+    assert_eq!(
+        (skus, warnings),
+        (["CAKE-1", "cake-1", "CAKE-1 XL", "it's"].map(String::from).to_vec(), Value::Null)
+    );
+    let (skus, warnings) = found("sku:'CAKE-2' tracked:false").await;
+    assert_eq!(skus, ["CAKE-2"]);
+    assert_eq!(warnings[0]["warnings"][0]["field"], "tracked");
+}
+
+#[tokio::test]
+async fn locations_tell_their_levels_page_by_page() {
+    let fakes = Fakes::start().await;
+    let level = |n: u32, place: u32| json!({"inventory_item_id": format!("gid://shopify/InventoryItem/{n}"), "location_id": format!("gid://shopify/Location/{place}"), "available": n});
+    let closed = json!({"id": "gid://shopify/Location/9", "name": "Old", "is_active": false});
+    let state = json!({
+        "upstream": "shopify", "shop": SHOP, "locations": [closed], "levels": [level(1, 1), level(2, 1), level(3, 1), level(4, 2)],
+        "variants": [{"sku": "A", "inventory_item_id": "gid://shopify/InventoryItem/1", "tracked": false}]
+    });
+    fakes.post("/_state", state).await;
+    let answer = fakes.graphql("{ locations(first: 5) { nodes { id name isActive } } }", json!({})).await;
+    let places: Vec<(&Value, &Value)> = answer["data"]["locations"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|place| (&place["id"], &place["isActive"]))
+        .collect();
+    let ids = ["gid://shopify/Location/1", "gid://shopify/Location/2", "gid://shopify/Location/9"]
+        .map(|id| json!(id));
+    assert_eq!(places, [(&ids[0], &json!(true)), (&ids[1], &json!(true)), (&ids[2], &json!(false))]);
+
+    let query = "query($after: String) { location(id: \"gid://shopify/Location/1\") { inventoryLevels(first: 2, after: $after) {
+        nodes { item { id sku tracked } quantities(names: [\"available\"]) { quantity } } pageInfo { hasNextPage endCursor } } } }";
+    let page = async |after: Value| {
+        let answer = fakes.graphql(query, json!({ "after": after })).await;
+        answer["data"]["location"]["inventoryLevels"].clone()
+    };
+    let first = page(Value::Null).await;
+    assert_eq!(
+        first["nodes"][0],
+        json!({"item": {"id": "gid://shopify/InventoryItem/1", "sku": "A", "tracked": false}, "quantities": [{"quantity": 1}]})
+    );
+    assert_eq!(first["pageInfo"]["hasNextPage"], true);
+    let second = page(first["pageInfo"]["endCursor"].clone()).await;
+    assert_eq!(
+        (second["nodes"].as_array().unwrap().len(), &second["pageInfo"]["hasNextPage"]),
+        (1, &json!(false))
+    );
+    let forgotten = fakes.graphql(query, json!({"after": "forgotten"})).await;
+    assert!(forgotten["errors"][0]["message"].as_str().unwrap().contains("Invalid cursor"));
+    let none = fakes.graphql("{ location(id: \"gid://shopify/Location/404\") { id } }", json!({})).await;
+    assert_eq!(none["data"], json!({"location": null}));
+}
