@@ -3,6 +3,7 @@
 //! Strict where callers go wrong: token, version, document, variables, `@idempotent`, `changeFromQuantity`,
 //! cost. What it does not know it refuses in the words of the real API.
 
+mod access;
 mod cost;
 mod document;
 pub mod errors;
@@ -46,14 +47,16 @@ struct Posted {
 /// Answers a request to one shop.
 pub fn answer(world: &World, domain: &str, parts: &Parts, body: &[u8]) -> Answer {
     let path = parts.uri.path().split_once(domain).map_or("", |(_, rest)| rest);
+    let mut shops = lock(&world.shops);
+    let shop = shops.shop(domain);
+    if path == access::ENDPOINT {
+        return shop.access.grant(domain, parts, body, Instant::now());
+    }
     if path != ENDPOINT || parts.method != Method::POST {
         return Answer::json(StatusCode::NOT_FOUND, &json!({"errors": "Not Found"}));
     }
-    let mut shops = lock(&world.shops);
-    let shop = shops.shop(domain);
     let token = parts.headers.get("x-shopify-access-token").and_then(|value| value.to_str().ok());
-    let known = |token: &&str| shop.tokens.is_empty() || shop.tokens.iter().any(|valid| valid == token);
-    if token.filter(|token| !token.is_empty()).filter(known).is_none() {
+    if !shop.access.takes(token, Instant::now()) {
         return Answer::json(StatusCode::UNAUTHORIZED, &errors::bad_token());
     }
     let content_type =

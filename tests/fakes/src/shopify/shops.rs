@@ -1,5 +1,6 @@
 //! What the fake remembers of each shop: stock per item and location, variants, keys, bucket.
 
+use super::access::{Access, AccessSettings};
 use super::cost::{Bucket, Throttle};
 use super::orders;
 use super::subscriptions::{self, Subscription};
@@ -70,8 +71,8 @@ pub struct Shop {
     pub keys: HashMap<String, UsedKey>,
     /// Keys of requests that are under way, with how many.
     pub under_way: HashMap<String, u32>,
-    /// Access tokens that are valid; empty means any.
-    pub tokens: Vec<String>,
+    /// What opens it.
+    pub access: Access,
     /// Query cost.
     pub bucket: Bucket,
     /// Numbers adjustment groups.
@@ -125,7 +126,10 @@ pub struct ShopSettings {
     without_levels: Vec<String>,
     strict: Option<bool>,
     forgets_keys: Option<bool>,
+    /// Tokens that are good until they are taken away; with none and no apps, any is.
     tokens: Option<Vec<String>>,
+    #[serde(default)]
+    access: AccessSettings,
     /// Starts throttling with a full bucket.
     throttle: Option<Throttle>,
 }
@@ -162,8 +166,9 @@ impl Shops {
         shop.strict = settings.strict.unwrap_or(shop.strict);
         shop.forgets_keys = settings.forgets_keys.unwrap_or(shop.forgets_keys);
         if let Some(tokens) = settings.tokens {
-            shop.tokens = tokens;
+            shop.access.tokens = tokens;
         }
+        shop.access.configure(settings.access);
         if let Some(throttle) = settings.throttle {
             shop.bucket.throttle(throttle);
         }
