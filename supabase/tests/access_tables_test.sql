@@ -19,6 +19,7 @@ select i.id, i.store, 1, 'adjust', 'access/' || i.id from public.inventory_items
 insert into public.work_queue (topic, store, dedupe_key) select 'email', s.key, 'access/' || s.key from public.stores s;
 insert into public.dead_letters (store, source, reason) select s.key, 'test', 'test' from public.stores s;
 insert into public.work_audit (store, work_id, topic, action) select s.key, 1, 'email', 'retry' from public.stores s;
+insert into public.store_audit (store, subject, action) select s.key, 'credentials', 'set' from public.stores s;
 insert into public.event_archive (id, source, type, store, external_id, content_hash, payload)
 select row_number() over (order by s.key), 'shopify', 'orders/create', s.key, s.key || '/archived', 'access', '{}'
 from public.stores s;
@@ -104,7 +105,7 @@ create temp table seen on commit drop as
 select t.name, t.audience, a.name as actor,
     case
         when a.level < 0 then 'denied'
-        when a.level < case t.audience when 'supervisor' then 2 else 1 end then 'none'
+        when a.level < case t.audience when 'admin' then 3 when 'supervisor' then 2 else 1 end then 'none'
         when t.store_column is null then 'some'
         else coalesce(
             (
@@ -120,11 +121,11 @@ select t.name, t.audience, a.name as actor,
     pg_temp.try_as(a.role, a.claims, pg_temp.stores_shown(t.name, t.store_column)) as actual
 from tables t
 cross join actors a
-where t.audience in ('staff', 'supervisor');
+where t.audience in ('staff', 'supervisor', 'admin');
 
 select is_empty(
-    $$ select name, audience from tables where audience is null or audience not in ('staff', 'supervisor', 'self') $$,
-    'every table has a policy for staff, supervisors or oneself'
+    $$ select name, audience from tables where audience is null or audience not in ('staff', 'supervisor', 'admin', 'self') $$,
+    'every table has a policy for staff, supervisors, admins or oneself'
 );
 select is_empty(
     $$ select * from seen where actor = 'service' and actual = 'none' $$, 'every table had rows to hide'

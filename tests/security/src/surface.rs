@@ -44,6 +44,18 @@ pub fn edge_routes(stack: &Stack) -> Vec<EdgeRoute> {
             request: Request::post(stack.function("batch-processor"), r#"{"jobType":"orchestrate"}"#),
         },
     ];
+    let keys =
+        json!({"store": "bannos", "provider": "shopify", "keys": {"access_token": "stolen"}}).to_string();
+    for (method, path, body) in [
+        ("PUT", "settings/credentials", keys.as_str()),
+        ("GET", "settings/credentials?store=bannos", ""),
+        ("DELETE", "settings/credentials?store=bannos&provider=shopify", ""),
+        ("POST", "settings/credentials/rotate", "{}"),
+    ] {
+        let request = Request::new(method, stack.function(path));
+        let request = request.header("Content-Type", "application/json").body(body);
+        routes.push(EdgeRoute { name: format!("{method} {path}"), request });
+    }
     for action in ACTIONS {
         let path = format!("stage-actions/{}", action.name);
         let body = Value::Object(arguments(action)).to_string();

@@ -65,6 +65,9 @@ select 9000000 + n, 'email', store, 'world/' || store, 'dead', now() from world;
 insert into public.work_audit (store, work_id, topic, action)
 select store, 9000000 + n, 'email', 'retry' from world;
 
+insert into public.store_audit (store, subject, action)
+select store, 'credentials', 'set' from world;
+
 insert into public.sync_cursors (store, name, seen_until, window_from, window_until, run, lease_until)
 select store, 'world', now(), now() - interval '1 hour', now(), 'world', now() + interval '1 hour' from world;
 
