@@ -16,6 +16,8 @@ pub const LOCAL_JWT_SECRET: &str = "ordak-local-jwt-secret-for-development-only"
 pub const LOCAL_WEBHOOK_SECRET: &str = "ordak-local-webhook-secret";
 /// What the fake Shopify Admin takes as a token.
 pub const LOCAL_ADMIN_TOKEN: &str = "ordak-local-admin-token";
+/// What the local stack seals stores' credentials with; the second is what it did so with once.
+pub const LOCAL_CREDENTIALS_KEY: &str = "local-2:b3JkYWstbG9jYWwtY3JlZGVudGlhbHMta2V5LTAwMDI=,local-1:b3JkYWstbG9jYWwtY3JlZGVudGlhbHMta2V5LTAwMDE=";
 /// The password that the bootstrap file gives to the local database roles.
 pub const LOCAL_DATABASE_PASSWORD: &str = "postgres";
 

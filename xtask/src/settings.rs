@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::database::{self, Role};
 use crate::dotenv::StackEnv;
-use crate::keys::{self, LOCAL_ADMIN_TOKEN, LOCAL_JWT_SECRET, LOCAL_WEBHOOK_SECRET};
+use crate::keys::{self, LOCAL_ADMIN_TOKEN, LOCAL_CREDENTIALS_KEY, LOCAL_JWT_SECRET, LOCAL_WEBHOOK_SECRET};
 use crate::layout::{Layout, StackName};
 
 /// Who plays Supabase.
@@ -38,6 +38,9 @@ impl std::fmt::Debug for Project {
 
 /// Where the fake shops believe the gateway to be. Like the real ones they take no address of this machine.
 const PUBLIC_URL: &str = "https://ordak.example";
+
+/// What the environment may replace besides everything about Shopify.
+const REPLACEABLE: [&str; 4] = ["KIOSK_ORIGINS", "GATEWAY_PUBLIC_URL", "CREDENTIALS_KEY", "SLACK_HOOKS_URL"];
 
 /// The people of the seed who get a token in the dotenv file.
 const TOKENS: [(&str, &str); 4] = [
@@ -75,7 +78,7 @@ impl Backend {
     }
 }
 
-/// The settings of all workers. In a development stack the environment may replace those about Shopify and kiosks, or
+/// The settings of all workers. In a development stack the environment may replace those about Shopify, kiosks and credentials, or
 /// take one away by setting it to nothing.
 pub fn of_functions(layout: &Layout, backend: &Backend) -> Result<Vec<(String, String)>> {
     let environment = match layout.name {
@@ -94,6 +97,8 @@ fn defaults(layout: &Layout, backend: &Backend) -> Result<Vec<(String, String)>>
         ("SHOPIFY_WEBHOOK_SECRET", LOCAL_WEBHOOK_SECRET.to_owned()),
         ("SHOPIFY_ADMIN_TOKEN", LOCAL_ADMIN_TOKEN.to_owned()),
         ("SHOPIFY_ADMIN_URL", format!("{}/shopify/{{shop}}", fakes_url(layout))),
+        ("SLACK_HOOKS_URL", format!("{}/slack/", fakes_url(layout))),
+        ("CREDENTIALS_KEY", LOCAL_CREDENTIALS_KEY.to_owned()),
         ("SLACK_WEBHOOK_URL", format!("{}/slack/alerts", fakes_url(layout))),
         ("GATEWAY_PUBLIC_URL", PUBLIC_URL.to_owned()),
         ("KIOSK_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173".to_owned()),
@@ -122,7 +127,7 @@ fn with_replacements(
         values.retain(|(known, _)| known != "GATEWAY_PUBLIC_URL");
     }
     for (name, value) in environment {
-        if name.starts_with("SHOPIFY_") || name == "KIOSK_ORIGINS" || name == "GATEWAY_PUBLIC_URL" {
+        if name.starts_with("SHOPIFY_") || REPLACEABLE.contains(&name.as_str()) {
             values.retain(|(known, _)| known != name);
             if !value.is_empty() {
                 values.push((name.clone(), value.clone()));
@@ -150,7 +155,7 @@ pub fn env(layout: &Layout, backend: &Backend) -> Result<StackEnv> {
         env.set("DATABASE_URL", database::url(layout, Role::Owner));
     }
     for (name, value) in of_functions(layout, backend)? {
-        if name.starts_with("SHOPIFY_WEBHOOK_SECRET") {
+        if name.starts_with("SHOPIFY_WEBHOOK_SECRET") || name == "CREDENTIALS_KEY" {
             env.set(&name, value);
         }
     }

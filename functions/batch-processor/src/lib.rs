@@ -4,9 +4,6 @@
 //! For the service role (the clock) and Admins. The database decides and carries out, in one RPC a job; here is the form
 //! of requests, answers and errors, which is this function's own and not the envelope.
 
-mod caller;
-
-use caller::{Caller, Door};
 use ordak_core::{
     batch::{self, Job, LARGEST_BODY, Orchestrated, Processed},
     envelope::{Envelope, Failure, Fault},
@@ -16,6 +13,7 @@ use ordak_core::{
 use ordak_edge::{
     answer::Answer,
     body, clock,
+    door::{Caller, Door},
     isolate::{PerIsolate, Variables, getter},
     kick, rest_error,
     rpc::Rpc,

@@ -32,6 +32,8 @@ pub enum Kind {
     Throttled,
     /// The token is revoked or lacks a right.
     Access,
+    /// There is no token to ask with: a setting or the store's credentials are missing or wrong.
+    Misconfigured,
     /// The document costs more than any one may: asking for less helps.
     TooCostly,
     /// Asking again as it is cannot help.

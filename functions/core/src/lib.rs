@@ -10,6 +10,7 @@ pub mod alert;
 pub mod batch;
 pub mod calendar;
 pub mod content;
+pub mod credentials;
 pub mod decimal;
 pub mod document;
 pub mod envelope;

@@ -3,14 +3,17 @@
 //! Values come through a getter, so that nothing here knows where they live. A problem names the variable and what is
 //! wrong with it, never its value. Secrets print as `[REDACTED]`.
 
+use crate::credentials::key_ring::KeyRing;
 use crate::envelope::Fault;
 use crate::route;
 use crate::secret::Secret;
 use crate::secret_key::SecretKey;
 use crate::signature::SigningSecrets;
 
+mod shopify;
 mod user_tokens;
 
+pub use shopify::{ADMIN_TOKEN, AdminUrl, CREDENTIALS_KEY, key_ring, shopify_keys};
 pub use user_tokens::TokenSettings;
 
 /// Where a setting comes from.
@@ -18,8 +21,6 @@ pub type Getter<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Name of the variable with the shared webhook secrets; a store's own add `_<STORE>`.
 pub const WEBHOOK_SECRET: &str = "SHOPIFY_WEBHOOK_SECRET";
-/// Name of the variable with the shared Admin API token; a store's own adds `_<STORE>`.
-pub const ADMIN_TOKEN: &str = "SHOPIFY_ADMIN_TOKEN";
 /// Name of the variable with the address at which the gateway is reached from outside.
 pub const PUBLIC_URL: &str = "GATEWAY_PUBLIC_URL";
 /// Version of the Admin API that Ordak speaks.
@@ -160,43 +161,31 @@ impl StageSettings {
 pub struct WorkerSettings {
     /// The database.
     pub database: DatabaseSettings,
-    /// Where the Admin API is, `{shop}` standing for the shop domain.
-    pub admin_url: String,
-    /// Where alerts go; without it they go nowhere. Whoever knows it can write there.
+    /// Where the Admin API is.
+    pub admin_url: AdminUrl,
+    /// Opens what stores have put into the database; without it those of them are not used.
+    pub key_ring: Option<KeyRing>,
+    /// Where alerts go of stores that have no webhook of their own; without it they go nowhere. Whoever knows it can
+    /// write there.
     pub slack_webhook: Option<Secret>,
 }
 
 impl WorkerSettings {
-    /// Reads the database settings, `SHOPIFY_ADMIN_URL` and `SLACK_WEBHOOK_URL`.
+    /// Reads the database settings, `SHOPIFY_ADMIN_URL`, `CREDENTIALS_KEY` and `SLACK_WEBHOOK_URL`.
     ///
     /// # Errors
     /// A [`Fault`] that names every problem.
     pub fn read(get: Getter<'_>) -> Result<Self, Fault> {
         let mut reader = Reader::new(get);
         let database = DatabaseSettings::read(&mut reader);
-        let admin_url = reader.optional("SHOPIFY_ADMIN_URL").unwrap_or_else(|| "https://{shop}".into());
-        if !is_base_url(&admin_url.replace("{shop}", "shop")) {
-            reader.problem("SHOPIFY_ADMIN_URL", "is not an http(s) address without user, query or fragment");
-        }
-        let admin_url = admin_url.trim_end_matches('/').to_owned();
+        let admin_url = AdminUrl::read(&mut reader);
+        let key_ring = key_ring(&mut reader);
         let slack_webhook = reader.optional("SLACK_WEBHOOK_URL");
         if slack_webhook.as_deref().is_some_and(|url| !is_base_url(url)) {
             reader.problem("SLACK_WEBHOOK_URL", "is not an http(s) address without user, query or fragment");
         }
-        reader.finish(Self { database, admin_url, slack_webhook: slack_webhook.map(Secret::new) })
-    }
-
-    /// Address of the GraphQL endpoint of a shop; `None` when the domain is not one, so that a broken row can never
-    /// send our token elsewhere.
-    #[must_use]
-    pub fn graphql_url(&self, shop_domain: &str) -> Option<String> {
-        let is_domain = shop_domain.contains('.')
-            && shop_domain.len() <= 253
-            && !shop_domain.contains("..")
-            && shop_domain.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.'))
-            && shop_domain.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric());
-        let base = self.admin_url.replace("{shop}", shop_domain);
-        is_domain.then(|| format!("{base}/admin/api/{ADMIN_API_VERSION}/graphql.json"))
+        let slack_webhook = slack_webhook.map(Secret::new);
+        reader.finish(Self { database, admin_url, key_ring, slack_webhook })
     }
 }
 
@@ -239,16 +228,41 @@ impl GapRepairSettings {
     }
 }
 
-/// The Admin API token of a store: its own, else the shared one.
-///
-/// # Errors
-/// A [`Fault`] with code `MISCONFIGURED` that names both variables.
-pub fn admin_token(get: Getter<'_>, store: &str) -> Result<Secret, Fault> {
-    let reader = Reader::new(get);
-    let own = format!("{ADMIN_TOKEN}_{}", store.to_ascii_uppercase());
-    match reader.optional(&own).or_else(|| reader.optional(ADMIN_TOKEN)) {
-        Some(token) => Ok(Secret::new(token)),
-        None => Err(Fault::misconfigured(format!("{own} and {ADMIN_TOKEN} are missing"))),
+/// Settings of `settings`.
+#[derive(Clone, Debug)]
+pub struct CredentialSettings {
+    /// The database.
+    pub database: DatabaseSettings,
+    /// How user tokens are checked.
+    pub tokens: TokenSettings,
+    /// Seals and opens credentials.
+    pub key_ring: KeyRing,
+    /// Where the Admin API is.
+    pub admin_url: AdminUrl,
+    /// What the address of every Slack webhook begins with.
+    pub slack_hooks: String,
+}
+
+impl CredentialSettings {
+    /// Reads the database settings, what [`TokenSettings`] reads, `CREDENTIALS_KEY`, `SHOPIFY_ADMIN_URL` and
+    /// `SLACK_HOOKS_URL`.
+    ///
+    /// # Errors
+    /// A [`Fault`] that names every problem.
+    pub fn read(get: Getter<'_>) -> Result<Self, Fault> {
+        let mut reader = Reader::new(get);
+        let database = DatabaseSettings::read(&mut reader);
+        let tokens = TokenSettings::read(&mut reader, &database.supabase_url);
+        let admin_url = AdminUrl::read(&mut reader);
+        let hooks = reader.optional("SLACK_HOOKS_URL").map(|_| reader.url("SLACK_HOOKS_URL"));
+        let slack_hooks = format!("{}/", hooks.as_deref().unwrap_or("https://hooks.slack.com"));
+        if reader.optional(CREDENTIALS_KEY).is_none() {
+            reader.problem(CREDENTIALS_KEY, "is missing");
+        }
+        match key_ring(&mut reader) {
+            Some(key_ring) => reader.finish(Self { database, tokens, key_ring, admin_url, slack_hooks }),
+            None => Err(reader.finish(()).err().unwrap_or_else(|| Fault::internal("no settings"))),
+        }
     }
 }
 

@@ -5,15 +5,13 @@
 
 use crate::{
     clock,
-    isolate::{Variables, getter},
-    upstream::{self, NoReply},
+    shop_access::{self, ShopAccess},
+    upstream::Reply,
 };
 use ordak_core::{
     admin_api::{Answer, Cost, Kind, Refusal},
     envelope::Fault,
     sanitize::sanitize,
-    secret::Secret,
-    settings::{WorkerSettings, admin_token},
     work::WorkFailure,
 };
 use serde_json::Value;
@@ -84,6 +82,7 @@ impl From<Refusal> for Stop {
         let reason = refusal.failure.error;
         match refusal.kind {
             Kind::Access => Self::Access(reason),
+            Kind::Misconfigured => Self::Misconfigured(reason),
             Kind::Refused => Self::Refused(reason),
             Kind::TooCostly => Self::TooCostly(reason),
             Kind::Throttled | Kind::Passing => Self::Passing(reason),
@@ -107,32 +106,20 @@ impl From<Fault> for Stop {
 }
 
 /// A shop and the time there is for it.
-pub struct Shop {
-    url: String,
-    token: Secret,
+pub struct Shop<'a> {
+    shops: &'a ShopAccess,
+    shop: shop_access::Shop<'a>,
     /// When the run leaves this shop, in milliseconds since 1970.
     end: u64,
     /// Not before this is anything asked.
     ready: Cell<u64>,
 }
 
-impl Shop {
-    /// The shop of a store.
-    ///
-    /// # Errors
-    /// When the settings or the store's row do not lead to one.
-    pub fn open(
-        settings: &WorkerSettings,
-        variables: &Variables,
-        store: &str,
-        shop_domain: &str,
-        end: u64,
-    ) -> Result<Self, Stop> {
-        let url = settings.graphql_url(shop_domain);
-        let url = url.ok_or_else(|| Stop::Misconfigured("the store has no usable shop domain".into()))?;
-        let token = admin_token(&getter(variables), store)
-            .map_err(|fault| Stop::Misconfigured(fault.detail().to_owned()))?;
-        Ok(Self { url, token, end, ready: Cell::new(0) })
+impl<'a> Shop<'a> {
+    /// The shop of a store, and when it is left.
+    #[must_use]
+    pub fn open(shops: &'a ShopAccess, store: &'a str, domain: &'a str, end: u64) -> Self {
+        Self { shops, shop: shop_access::Shop { store, domain }, end, ready: Cell::new(0) }
     }
 
     /// Whether there is time to begin something more.
@@ -173,18 +160,10 @@ impl Shop {
         Err(Stop::Passing(format!("{throttled}, again and again")))
     }
 
-    async fn exchange(&self, body: &str) -> Result<upstream::Reply, Stop> {
+    async fn exchange(&self, body: &str) -> Result<Reply, Stop> {
         self.has_time()?;
-        let limit = Duration::from_millis(self.left().min(EXCHANGE_MS));
-        let headers = [("x-shopify-access-token", self.token.expose())];
-        upstream::post_json(&self.url, &headers, body, limit).await.map_err(|error| {
-            let reason = match error {
-                NoReply::TimedOut => "Shopify did not answer in time",
-                NoReply::Broken => "the connection to Shopify was refused or broke off",
-                NoReply::TooLong => "Shopify's answer is too long",
-            };
-            Stop::Passing(reason.into())
-        })
+        let limit = || Duration::from_millis(self.left().min(EXCHANGE_MS));
+        Ok(self.shops.post(self.shop, body, &limit).await?)
     }
 
     fn rest(&self, ms: u64) {
@@ -219,6 +198,7 @@ mod tests {
         let stop = |kind| Stop::from(Refusal { kind, failure: WorkFailure::permanent("x") }).word();
         for (kind, word) in [
             (Kind::Access, "access"),
+            (Kind::Misconfigured, "misconfigured"),
             (Kind::Refused, "refused"),
             (Kind::TooCostly, "refused"),
             (Kind::Throttled, "upstream"),

@@ -24,6 +24,7 @@ use ordak_edge::{
     kick,
     rpc::Rpc,
     serve::{Call, Function},
+    shop_access::ShopAccess,
 };
 use run::Run;
 use serde::Deserialize;
@@ -41,8 +42,7 @@ const FUNCTION: Function<Setup> = Function { name: "gap-repair", setup: &SETUP, 
 
 struct Setup {
     settings: GapRepairSettings,
-    /// Kept because the tokens of stores are looked up by name when they are needed.
-    variables: Variables,
+    shops: ShopAccess,
     rpc: Rpc,
 }
 
@@ -52,7 +52,8 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
     let settings = GapRepairSettings::read(&getter(variables), &secrets)?;
     let database = &settings.worker.database;
     let rpc = Rpc::new(&database.supabase_url, database.service_key.headers())?;
-    Ok(Setup { settings, variables: variables.clone(), rpc })
+    let shops = ShopAccess::new(&settings.worker, variables)?;
+    Ok(Setup { settings, shops, rpc })
 }
 
 #[event(fetch)]

@@ -77,9 +77,8 @@ impl Store<'_> {
     }
 
     async fn read(&self, figures: &mut Figures) -> Result<(), Cut> {
-        let settings = &self.setup.settings.worker;
         let (store, domain) = (&self.task.store, &self.task.shop_domain);
-        let shop = Shop::open(settings, &self.setup.variables, store, domain, self.end)?;
+        let shop = Shop::open(&self.setup.shops, store, domain, self.end);
         figures.webhooks = match &self.setup.settings.callback {
             None => Webhooks::off(),
             Some(callback) => match subscriptions::check(&shop, callback).await {
@@ -109,7 +108,7 @@ impl Store<'_> {
     /// Deals with one page, and says where the next begins.
     async fn page(
         &self,
-        shop: &Shop,
+        shop: &Shop<'_>,
         after: Option<&str>,
         figures: &mut Figures,
     ) -> Result<Option<String>, Cut> {
@@ -150,7 +149,7 @@ impl Store<'_> {
     /// Fetches and delivers some orders.
     async fn portion(
         &self,
-        shop: &Shop,
+        shop: &Shop<'_>,
         portion: &[(String, Topic)],
         doubtful: &mut Vec<String>,
         figures: &mut Figures,
@@ -213,7 +212,7 @@ impl Store<'_> {
 }
 
 /// The order with every piece of it; none when it changed while they were read.
-async fn whole(shop: &Shop, mut order: Fetched) -> Result<Option<Fetched>, Stop> {
+async fn whole(shop: &Shop<'_>, mut order: Fetched) -> Result<Option<Fetched>, Stop> {
     while let Some(body) = order.missing_piece() {
         if !order.add_piece(&shop.ask(&body).await?)? {
             return Ok(None);

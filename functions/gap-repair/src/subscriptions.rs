@@ -13,7 +13,7 @@ const MOST_PAGES: usize = 8;
 ///
 /// # Errors
 /// When Shopify cannot be asked at all.
-pub async fn check(shop: &Shop, callback: &str) -> Result<Webhooks, Stop> {
+pub async fn check(shop: &Shop<'_>, callback: &str) -> Result<Webhooks, Stop> {
     let mut existing = Vec::new();
     let mut after = None;
     for _ in 0..MOST_PAGES {

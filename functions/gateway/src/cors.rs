@@ -9,7 +9,7 @@ use ordak_core::{
 use ordak_edge::request_id;
 use worker::{Headers, Response, ResponseBody, ResponseBuilder};
 
-const METHODS: &str = "GET, POST, PUT, OPTIONS";
+const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
 const HEADERS: &str = "authorization, apikey, content-type, x-client-info, x-request-id";
 const MAX_AGE_S: &str = "600";
 

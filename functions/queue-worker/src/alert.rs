@@ -20,9 +20,13 @@ pub const TOPIC: &str = alert::TOPIC;
 /// Slack answers at once or not at all; nothing else of the drain should wait for it.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Tells it to Slack. Where there is none the item is done: what nobody wants to hear must not pile up.
+/// Tells it to Slack: where the store wants to hear it, else where everybody is told. Where there is none the item is done: what nobody wants to hear must not pile up.
 pub async fn tell(setup: &Setup, item: &WorkItem, limit: Duration) -> WorkResult {
-    let Some(webhook) = &setup.settings.slack_webhook else {
+    let webhook = match setup.shops.vault().slack(&item.store).await {
+        Ok(own) => own.or_else(|| setup.settings.slack_webhook.clone()),
+        Err(refusal) => return WorkResult::failed(item.id, item.fence, &refusal.failure),
+    };
+    let Some(webhook) = webhook else {
         let started = clock::now_ms();
         Line::new("queue-worker", Level::Info, "alert_off", started)
             .place(Some(&item.store), Some(TOPIC))

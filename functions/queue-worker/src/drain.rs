@@ -142,6 +142,8 @@ impl<'a> Drain<'a> {
     }
 
     async fn carry_out(&self, items: &[WorkItem]) -> Vec<WorkResult> {
+        // One call for the keys of all of them; none when nothing here leaves the house.
+        self.setup.shops.vault().prepare(&stores_with_keys(items)).await;
         let lease_end = items.iter().filter_map(|item| clock::parse(item.lease_until.as_deref()?)).min();
         let (mut results, jobs) = jobs(items);
         let limit = || self.limit(lease_end);
@@ -178,6 +180,11 @@ impl<'a> Drain<'a> {
             "p_done": run.done, "p_retried": run.retried, "p_dead": run.dead, "p_by_topic": run.by_topic,
         })
     }
+}
+
+/// The stores whose keys are needed.
+fn stores_with_keys(items: &[WorkItem]) -> Vec<&str> {
+    items.iter().filter(|item| item.topic != replay::TOPIC).map(|item| item.store.as_str()).collect()
 }
 
 /// Results that are known without doing anything, and what is to be done, each with the name of its lane.
@@ -238,6 +245,12 @@ mod tests {
         let lanes: Vec<&str> = jobs.iter().map(|(lane, _)| lane.as_str()).collect();
         assert_eq!(lanes, ["order_ingest_retry/a", "slack_alert/a", "order_ingest_retry/b"]);
         assert!(matches!(jobs[1].1, Job::Alert(_)) && matches!(jobs[2].1, Job::Replay(_)));
+    }
+
+    #[test]
+    fn what_stays_in_the_house_needs_no_keys() {
+        let items = [item(1, replay::TOPIC, "a"), item(2, push::TOPIC, "b"), item(3, alert::TOPIC, "c")];
+        assert_eq!(stores_with_keys(&items), ["b", "c"]);
     }
 
     #[test]

@@ -24,6 +24,7 @@ use ordak_edge::{
     isolate::{PerIsolate, Variables, getter},
     rpc::Rpc,
     serve::{Call, Function},
+    shop_access::ShopAccess,
 };
 use std::rc::Rc;
 use worker::{Context, Env, Request, Response, event};
@@ -36,15 +37,15 @@ const FUNCTION: Function<Setup> = Function { name: "queue-worker", setup: &SETUP
 
 struct Setup {
     settings: WorkerSettings,
-    /// Kept because the tokens of stores are looked up by name when they are needed.
-    variables: Variables,
+    shops: ShopAccess,
     rpc: Rpc,
 }
 
 fn prepare(variables: &Variables) -> Result<Setup, Fault> {
     let settings = WorkerSettings::read(&getter(variables))?;
     let rpc = Rpc::new(&settings.database.supabase_url, settings.database.service_key.headers())?;
-    Ok(Setup { settings, variables: variables.clone(), rpc })
+    let shops = ShopAccess::new(&settings, variables)?;
+    Ok(Setup { settings, shops, rpc })
 }
 
 #[event(fetch)]

@@ -44,7 +44,7 @@ async fn carry_out(setup: &Setup, work: &Unmapped, end: u64) -> Result<(), Stop>
     let wanted = queue::call(&setup.rpc, "begin_mapping", &asked).await?;
     let wanted: Wanted =
         serde_json::from_value(wanted).map_err(|_| Stop::Database("begin_mapping: strange data".into()))?;
-    let shop = Shop::open(&setup.settings, &setup.variables, &work.store, &work.shop_domain, end)?;
+    let shop = Shop::open(&setup.shops, &work.store, &work.shop_domain, end);
     if wanted.ask_locations {
         let locations = location::all(async |body: String| shop.ask(&body).await).await?;
         let saved = json!({"p_store": work.store, "p_locations": locations});
@@ -59,7 +59,7 @@ async fn carry_out(setup: &Setup, work: &Unmapped, end: u64) -> Result<(), Stop>
 }
 
 /// What Shopify has under each SKU. One that its search does not understand spoils it for the others, and finds nothing.
-async fn find(shop: &Shop, skus: &[String]) -> Result<Vec<Found>, Stop> {
+async fn find(shop: &Shop<'_>, skus: &[String]) -> Result<Vec<Found>, Stop> {
     match search(shop, skus).await? {
         Ok(found) => Ok(found),
         Err(_) => {
@@ -74,7 +74,7 @@ async fn find(shop: &Shop, skus: &[String]) -> Result<Vec<Found>, Stop> {
 }
 
 /// The hits of one search, or that it was not understood.
-async fn search(shop: &Shop, skus: &[String]) -> Result<Result<Vec<Found>, Refusal>, Stop> {
+async fn search(shop: &Shop<'_>, skus: &[String]) -> Result<Result<Vec<Found>, Refusal>, Stop> {
     let mut hits = Hits::new(skus);
     let mut after = None;
     for _ in 0..mapping::MOST_PAGES {

@@ -5,11 +5,11 @@
 
 use crate::Setup;
 use ordak_core::{
+    admin_api::Refusal,
     inventory_push::{Answer, Call},
-    settings::admin_token,
     work::WorkResult,
 };
-use ordak_edge::{clock, isolate::getter, upstream};
+use ordak_edge::{clock, shop_access::Shop, upstream::Reply};
 use std::time::Duration;
 
 /// Topic of these items.
@@ -24,13 +24,12 @@ pub async fn push(setup: &Setup, call: Call, limit: impl Fn() -> Duration) -> Ve
     let mut next = Some(call);
     for _ in 0..ROUNDS {
         let Some(call) = next.take() else { break };
-        let limit = limit();
         // The lease may have run out since the last round: whoever has the items now sends what is true now.
-        if limit.is_zero() {
+        if limit().is_zero() {
             results.extend(call.no_answer("no time was left"));
             break;
         }
-        match exchange(setup, &call, limit).await {
+        match exchange(setup, &call, &limit).await {
             Ok(reply) => {
                 let answer = Answer {
                     status: reply.status,
@@ -41,7 +40,7 @@ pub async fn push(setup: &Setup, call: Call, limit: impl Fn() -> Duration) -> Ve
                 results.extend(verdict.results);
                 next = verdict.again;
             }
-            Err(error) => results.extend(call.no_answer(&error)),
+            Err(refusal) => results.extend(call.failed(&refusal.failure)),
         }
     }
     if let Some(rest) = next {
@@ -50,11 +49,7 @@ pub async fn push(setup: &Setup, call: Call, limit: impl Fn() -> Duration) -> Ve
     results
 }
 
-async fn exchange(setup: &Setup, call: &Call, limit: Duration) -> Result<upstream::Reply, String> {
-    let token =
-        admin_token(&getter(&setup.variables), &call.store).map_err(|fault| fault.detail().to_owned())?;
-    let url = setup.settings.graphql_url(&call.shop_domain).ok_or("the store has no usable shop domain")?;
-    let request = call.request();
-    let headers = [("x-shopify-access-token", token.expose())];
-    upstream::post_json(&url, &headers, &request.body, limit).await.map_err(|error| error.as_str().to_owned())
+async fn exchange(setup: &Setup, call: &Call, limit: &dyn Fn() -> Duration) -> Result<Reply, Refusal> {
+    let shop = Shop { store: &call.store, domain: &call.shop_domain };
+    setup.shops.post(shop, &call.request().body, limit).await
 }

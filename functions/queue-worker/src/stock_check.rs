@@ -42,7 +42,7 @@ async fn carry_out(setup: &Setup, items: &[WorkItem], end: u64) -> Result<(), St
     let begun: Begun = serde_json::from_value(begun)
         .map_err(|_| Stop::Database("begin_stock_checks: strange data".into()))?;
     let domain = first.shop_domain.as_deref().unwrap_or_default();
-    let shop = Shop::open(&setup.settings, &setup.variables, &first.store, domain, end)?;
+    let shop = Shop::open(&setup.shops, &first.store, domain, end);
     let (questions, mut looks) = level::questions(begun.items);
     for question in questions {
         looks.extend(question.read(&shop.ask(&question.body()).await?)?);

@@ -21,6 +21,7 @@ use ordak_edge::{
     kick,
     rpc::Rpc,
     serve::{Call, Function},
+    shop_access::ShopAccess,
 };
 use run::Run;
 use serde::Deserialize;
@@ -38,15 +39,15 @@ const FUNCTION: Function<Setup> = Function { name: "reconcile", setup: &SETUP, p
 
 struct Setup {
     settings: WorkerSettings,
-    /// Kept because the tokens of stores are looked up by name when they are needed.
-    variables: Variables,
+    shops: ShopAccess,
     rpc: Rpc,
 }
 
 fn prepare(variables: &Variables) -> Result<Setup, Fault> {
     let settings = WorkerSettings::read(&getter(variables))?;
     let rpc = Rpc::new(&settings.database.supabase_url, settings.database.service_key.headers())?;
-    Ok(Setup { settings, variables: variables.clone(), rpc })
+    let shops = ShopAccess::new(&settings, variables)?;
+    Ok(Setup { settings, shops, rpc })
 }
 
 #[event(fetch)]

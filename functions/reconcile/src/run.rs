@@ -41,6 +41,8 @@ impl<'a> Run<'a> {
     /// When it cannot even begin.
     pub async fn over(&self, stores: Option<&[String]>, now: bool) -> Result<Report, Fault> {
         let taken = database::start(self.setup, &self.name, stores, now).await?;
+        let names: Vec<&str> = taken.stores.iter().map(|task| task.store.as_str()).collect();
+        self.setup.shops.vault().prepare(&names).await;
         let mut stores: Vec<Figures> =
             stream::iter(taken.stores).map(|task| self.store(task)).buffer_unordered(WIDTH).collect().await;
         stores.sort_by(|a, b| a.store.cmp(&b.store));

@@ -72,8 +72,7 @@ impl Store<'_> {
     }
 
     async fn read(&self, figures: &mut Figures) -> Result<(), Cut> {
-        let Setup { settings, variables, .. } = self.setup;
-        let shop = Shop::open(settings, variables, &self.task.store, &self.task.shop_domain, self.end)?;
+        let shop = Shop::open(&self.setup.shops, &self.task.store, &self.task.shop_domain, self.end);
         let mut location = match &self.task.location_gid {
             Some(location) => location.clone(),
             None => self.only_location(&shop).await?,
@@ -108,7 +107,7 @@ impl Store<'_> {
     }
 
     /// Where the stock of the store is, when its shop has no other place.
-    async fn only_location(&self, shop: &Shop) -> Result<String, Stop> {
+    async fn only_location(&self, shop: &Shop<'_>) -> Result<String, Stop> {
         let locations = location::all(async |body: String| shop.ask(&body).await).await?;
         let only = database::save_locations(self.setup, &self.task.store, &locations).await?;
         only.ok_or_else(|| Stop::Misconfigured("nobody has chosen one of the shop's locations".into()))

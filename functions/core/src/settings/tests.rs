@@ -58,26 +58,6 @@ fn ingest_needs_some_secret_and_tells_when_one_is_repeated() {
 }
 
 #[test]
-fn the_worker_finds_each_shop() {
-    let get = getter(&[("SUPABASE_URL", "http://127.0.0.1:8781"), ("SUPABASE_SERVICE_ROLE_KEY", "k")]);
-    let settings = WorkerSettings::read(&get).unwrap();
-    assert_eq!(
-        settings.graphql_url("bannos.myshopify.com").as_deref(),
-        Some("https://bannos.myshopify.com/admin/api/2026-10/graphql.json")
-    );
-    let local = WorkerSettings { admin_url: "http://127.0.0.1:8783/shopify/{shop}".into(), ..settings };
-    assert_eq!(
-        local.graphql_url("bannos.myshopify.com").as_deref(),
-        Some("http://127.0.0.1:8783/shopify/bannos.myshopify.com/admin/api/2026-10/graphql.json")
-    );
-    for domain in
-        ["", "bannos", "evil.com/x", "user@evil.com", "evil.com#", "..", "a b.com", "évil.com", "-a.com"]
-    {
-        assert_eq!(local.graphql_url(domain), None, "{domain}");
-    }
-}
-
-#[test]
 fn slack_is_optional_and_its_address_a_secret() {
     let base = [("SUPABASE_URL", "https://x.co"), ("SUPABASE_SERVICE_ROLE_KEY", "k")];
     let read = |url: Option<&'static str>| {
@@ -125,12 +105,25 @@ fn gap_repair_knows_where_webhooks_go_when_it_is_told() {
 }
 
 #[test]
-fn a_stores_own_token_comes_first() {
-    let get = getter(&[("SHOPIFY_ADMIN_TOKEN", "all"), ("SHOPIFY_ADMIN_TOKEN_BANNOS", "own")]);
-    assert_eq!(admin_token(&get, "bannos").unwrap().expose(), "own");
-    assert_eq!(admin_token(&get, "flourlane").unwrap().expose(), "all");
-    let fault = admin_token(&getter(&[]), "bannos").unwrap_err();
-    assert!(fault.detail().contains("SHOPIFY_ADMIN_TOKEN_BANNOS"));
+fn credentials_need_their_key() {
+    let all = [
+        ("SUPABASE_URL", "https://x.co"),
+        ("SUPABASE_SERVICE_ROLE_KEY", "k"),
+        ("CREDENTIALS_KEY", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ("SLACK_HOOKS_URL", "http://127.0.0.1:8783/slack/"),
+    ];
+    let read = |names: std::ops::Range<usize>| {
+        let known = all.get(names).unwrap_or_default().to_vec();
+        CredentialSettings::read(&move |name| {
+            known.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+        })
+    };
+    let settings = read(0..4).unwrap();
+    assert_eq!(settings.slack_hooks, "http://127.0.0.1:8783/slack/");
+    assert!(!format!("{settings:?}").contains("AAEC"));
+    assert_eq!(read(0..3).unwrap().slack_hooks, "https://hooks.slack.com/");
+    assert_eq!(read(0..2).unwrap_err().detail(), "CREDENTIALS_KEY is missing");
+    assert_eq!(read(1..2).unwrap_err().detail(), "SUPABASE_URL is missing; CREDENTIALS_KEY is missing");
 }
 
 #[test]

@@ -1,15 +1,15 @@
 //! Who is calling: the service role, or a signed-in person. Whether that person is an Admin is for the database to say.
 //!
-//! Knows headers and keys, and nothing of any job.
+//! Knows headers and keys, and nothing of any route.
 
+use crate::{serve::Call, user_token::Gate};
 use ordak_core::{
     envelope::{Failure, Fault, Rejection},
     secret_key::SecretKey,
     settings::{Getter, Reader, TokenSettings},
 };
-use ordak_edge::{serve::Call, user_token::Gate};
 
-/// In whose name a job is done.
+/// In whose name something is done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Caller {
     /// The clock, or another function.
