@@ -30,6 +30,8 @@ pub struct Stack {
     pub fakes_url: String,
     /// The shared webhook secret.
     pub webhook_secret: String,
+    /// What stores' credentials are sealed with, newest first.
+    pub credentials_key: String,
     /// The secrets of the store `ROTATION`, newest first.
     pub rotation_secrets: Vec<String>,
     /// A token of a Staff member of bannos.
@@ -64,6 +66,7 @@ impl Stack {
             jwt_secret: variable("SUPABASE_JWT_SECRET")?,
             database_url: variable("DATABASE_URL")?,
             fakes_url: url("FAKES_URL")?,
+            credentials_key: variable("CREDENTIALS_KEY")?,
             webhook_secret: variable("SHOPIFY_WEBHOOK_SECRET")?,
             rotation_secrets: rotation.split(',').map(|secret| secret.trim().to_owned()).collect(),
             staff_bannos: variable("TOKEN_STAFF_BANNOS")?,

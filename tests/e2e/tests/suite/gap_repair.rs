@@ -1,7 +1,7 @@
 //! Webhooks get lost, and subscriptions vanish: the hourly comparison with the shop finds both out. Each test has a
 //! store of its own, and a run is always for that store alone.
 
-mod shop;
+pub mod shop;
 mod trouble;
 
 use ordak_e2e::Outcome;

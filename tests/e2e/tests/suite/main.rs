@@ -9,6 +9,7 @@ mod alerts;
 mod batches;
 mod bodies;
 mod compliance;
+mod credentials;
 mod fixtures;
 mod forged;
 mod gap_repair;

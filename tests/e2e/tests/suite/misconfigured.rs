@@ -13,7 +13,7 @@ fn settings(stack: &Stack) -> Value {
         "SUPABASE_URL": stack.supabase_url, "SUPABASE_ANON_KEY": stack.anon_key,
         "SUPABASE_SERVICE_ROLE_KEY": stack.service_key, "SUPABASE_JWT_SECRET": stack.jwt_secret,
         "SUPABASE_JWT_ALGORITHMS": "HS256", "SHOPIFY_WEBHOOK_SECRET": stack.webhook_secret,
-        "SHOPIFY_ADMIN_TOKEN": "token"
+        "SHOPIFY_ADMIN_TOKEN": "token", "CREDENTIALS_KEY": stack.credentials_key
     })
 }
 
@@ -61,6 +61,25 @@ async fn stage_actions_names_what_is_missing() -> Outcome {
 async fn queue_worker_names_what_is_missing() -> Outcome {
     names_what_is_missing("queue-worker", "queue-worker", &["SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"])
         .await
+}
+
+#[tokio::test]
+async fn settings_names_what_is_missing() -> Outcome {
+    let variables = ["SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "SUPABASE_JWT_SECRET", "CREDENTIALS_KEY"];
+    names_what_is_missing("settings", "settings/credentials", &variables).await
+}
+
+#[tokio::test]
+async fn a_key_that_is_no_key_is_named_and_not_told() -> Outcome {
+    let stack = Stack::up().await?;
+    for function in ["settings", "queue-worker", "gap-repair"] {
+        let mut bindings = settings(&stack);
+        bindings["CREDENTIALS_KEY"] = json!("k1:dG9vIHNob3J0");
+        let answer = alone(function, function, &bindings).await?;
+        assert_eq!((answer.status, answer.str("/code")), (500, "MISCONFIGURED"), "{function}");
+        assert!(answer.text.contains("CREDENTIALS_KEY") && !answer.text.contains("dG9v"), "{}", answer.text);
+    }
+    Ok(())
 }
 
 #[tokio::test]
