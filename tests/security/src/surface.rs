@@ -43,6 +43,14 @@ pub fn edge_routes(stack: &Stack) -> Vec<EdgeRoute> {
             name: "POST batch-processor".to_owned(),
             request: Request::post(stack.function("batch-processor"), r#"{"jobType":"orchestrate"}"#),
         },
+        EdgeRoute {
+            name: "POST gap-repair".to_owned(),
+            request: Request::post(stack.function("gap-repair"), r#"{"stores":[]}"#),
+        },
+        EdgeRoute {
+            name: "POST reconcile".to_owned(),
+            request: Request::post(stack.function("reconcile"), r#"{"stores":[]}"#),
+        },
     ];
     let keys =
         json!({"store": "bannos", "provider": "shopify", "keys": {"access_token": "stolen"}}).to_string();
