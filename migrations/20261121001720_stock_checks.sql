@@ -27,6 +27,7 @@ create table public.stock_checks (
     check ((outcome is null) = (closed_at is null))
 );
 create unique index stock_checks_item_id_open_idx on public.stock_checks (item_id) where closed_at is null;
+create index stock_checks_closed_at_idx on public.stock_checks (closed_at) where closed_at is not null;
 create index stock_checks_store_idx on public.stock_checks (store, id);
 create index stock_checks_item_id_idx on public.stock_checks (item_id);
 create index stock_checks_run_id_idx on public.stock_checks (run_id) where run_id is not null;

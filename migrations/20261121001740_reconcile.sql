@@ -238,15 +238,25 @@ declare
 begin
     -- Of what the queue gave up nobody would ever hear again. Asked once more with the locks held: whoever looks at a
     -- check plans the next look while it holds it.
-    select array_agg(c.id) into v_lost from public.stock_checks c where private.is_lost(c);
+    select array_agg(c.id) into v_lost from public.stock_checks c where c.closed_at is null and private.is_lost(c);
     if v_lost is not null then
         perform 1 from public.stock_checks c where c.id = any(v_lost) order by c.id for update;
         update public.stock_checks c set outcome = 'failed', reason = 'nobody could look at it', closed_at = now()
         where c.id = any(v_lost) and private.is_lost(c);
     end if;
     perform private.finish_reconcile(r.id) from public.reconcile_runs r where r.state = 'checking';
+
+    -- Drift of long ago is in the figures of its night.
+    delete from public.stock_checks c
+    where c.id in (
+        select o.id
+        from public.stock_checks o
+        where o.closed_at < now() - interval '90 days'
+        order by o.closed_at
+        limit 1000
+    );
 end;
 $$;
 revoke execute on function private.sweep_checks() from public, anon, authenticated;
 comment on function private.sweep_checks() is
-    'Closes checks that the queue has given up, and the runs that waited for them. Called by other functions only; no error codes.';
+    'Closes checks that the queue has given up, and the runs that waited for them; forgets what was found 90 days ago. Called by other functions only; no error codes.';

@@ -1,6 +1,6 @@
 -- Looking at Shopify's levels, and the nightly comparison with all of them.
 begin;
-select plan(81);
+select plan(82);
 
 create function pg_temp.gid(p_sku text)
 returns text
@@ -252,8 +252,12 @@ reset role;
 update public.work_queue set status = 'dead' where topic = 'stock_check' and payload ->> 'sku' = 'T-3';
 set local role service_role;
 select is((pg_temp.report()).state, 'checking', 'a look that the queue has given up');
+reset role;
+insert into public.stock_checks (store, item_id, sku, cause, outcome, closed_at) select 'bannos', (pg_temp.item('T-5')).id, 'OLD', 'signal', 'failed', now() - interval '91 days';
+set local role service_role;
 select is(public.start_reconcile('r7', '{flourlane}') ->> 'ok', 'true', 'is missed by the next run');
 select is(((pg_temp.report()).state, (pg_temp.report()).failed), ('finished'::text, 1), 'and counts as failed');
+select is((select count(*) from public.stock_checks c where c.sku = 'OLD'), 0::bigint, 'what was found long ago is forgotten');
 
 -- A run that cannot go on
 select pg_temp.start('r8');

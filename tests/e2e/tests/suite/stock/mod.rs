@@ -4,6 +4,7 @@
 mod mapping;
 mod night;
 mod signals;
+mod troubles;
 
 use ordak_e2e::answer::Answer;
 use ordak_e2e::delivery::Delivery;
