@@ -1,4 +1,5 @@
-//! The checked-in file `supabase/access.toml`, read into cells, and the world that its cells are about.
+//! The checked-in files `supabase/access.toml` and `access_service.toml`, read into cells, and the world that their cells
+//! are about.
 //!
 //! Knows nothing of what is true; that is for the database to show.
 
@@ -7,8 +8,11 @@ use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
-/// Where the file is.
-const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../supabase/access.toml");
+/// Where the files are: one matrix in two parts.
+const PATHS: [&str; 2] = [
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../supabase/access.toml"),
+    concat!(env!("CARGO_MANIFEST_DIR"), "/../../supabase/access_service.toml"),
+];
 
 /// One row of every table for each store, for a transaction that is rolled back.
 pub const WORLD: &str = include_str!("world.sql");
@@ -82,8 +86,11 @@ impl Matrix {
     /// # Errors
     /// When it cannot be read or is not in its form.
     pub fn read() -> Result<Self> {
-        let text = std::fs::read_to_string(PATH).with_context(|| format!("read {PATH}"))?;
-        let matrix: Self = toml::from_str(&text).context(PATH)?;
+        let mut text = String::new();
+        for path in PATHS {
+            text.push_str(&std::fs::read_to_string(path).with_context(|| format!("read {path}"))?);
+        }
+        let matrix: Self = toml::from_str(&text).context("supabase/access.toml with access_service.toml")?;
         let names: Vec<&str> = Actor::ALL.iter().map(|actor| actor.name()).collect();
         ensure!(matrix.actors == names, "the actors are {names:?}, in this order");
         for (name, class) in &matrix.classes {
