@@ -151,11 +151,18 @@ begin
     update public.event_store e set payload = private.redact_payload(e.payload)
     where e.store = p_store and e.type in ('batch/decided', 'batch/refused', 'batch/confirmed', 'batch/cancelled')
         and e.source = 'batch' and e.payload ? 'reason';
+    -- A shop that is forgotten takes its keys with it.
+    with removed as (
+        delete from private.shop_credentials c where c.store = p_store returning c.provider, c.key_id
+    )
+    insert into public.store_audit (store, subject, action, details)
+    select p_store, 'credentials', 'removed', jsonb_build_object('provider', r.provider, 'key_id', r.key_id)
+    from removed r;
 end;
 $$;
 revoke execute on function private.redact_texts_of_shop(text) from public, anon;
 comment on function private.redact_texts_of_shop(text) is
-    'Empties what the people of a shop wrote about stock, work and batches. Called by accept_compliance only; no error codes.';
+    'Empties what the people of a shop wrote about stock, work and batches, and removes its keys to other systems. Called by accept_compliance only; no error codes.';
 
 create function private.holds_any(p_text text, p_traces text[])
 returns boolean

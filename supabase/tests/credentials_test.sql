@@ -1,6 +1,6 @@
 -- Credentials of stores: kept sealed, by Admins and the service role, read by nobody else, and written down.
 begin;
-select plan(46);
+select plan(48);
 
 create function pg_temp.sealed(p_key text, p_nonce text)
 returns jsonb
@@ -133,6 +133,17 @@ select is_empty($$select 1 from public.store_audit where details::text like '%QU
 set local role authenticated;
 set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000002"}';
 select is_empty('select 1 from public.store_audit', 'a Supervisor does not read that');
+
+-- A shop that is to be forgotten -------------------------------------------------------------------------------------
+reset role;
+select lives_ok($$select private.redact_texts_of_shop('bannos')$$, 'a shop is forgotten');
+select results_eq(
+    $$
+        select (select count(*) from private.shop_credentials c where c.store = 'bannos'),
+            (select a.action from public.store_audit a where a.store = 'bannos' order by a.id desc limit 1)
+    $$,
+    $$values (0::bigint, 'removed')$$, 'and its keys with it'
+);
 
 select * from finish();
 rollback;
