@@ -12,7 +12,7 @@ use ordak_core::{
     admin_api::{Answer, Cost, Kind, Refusal},
     envelope::Fault,
     sanitize::sanitize,
-    work::WorkFailure,
+    work::{ErrorClass, WorkFailure},
 };
 use serde_json::Value;
 use std::{cell::Cell, time::Duration};
@@ -45,6 +45,10 @@ pub enum Stop {
     Passing(String),
     /// The time of the run is over.
     OutOfTime(String),
+    /// Shopify asks to wait, this many milliseconds, and the time of the run is over before.
+    Wait(String, u64),
+    /// What the shop pays for does not cover it.
+    Limit(String),
     /// The database fails.
     Database(String),
 }
@@ -56,9 +60,9 @@ impl Stop {
         match self {
             Self::Misconfigured(_) => "misconfigured",
             Self::Access(_) => "access",
-            Self::Refused(_) | Self::TooCostly(_) => "refused",
+            Self::Refused(_) | Self::TooCostly(_) | Self::Limit(_) => "refused",
             Self::Passing(_) => "upstream",
-            Self::OutOfTime(_) => "time",
+            Self::OutOfTime(_) | Self::Wait(..) => "time",
             Self::Database(_) => "database",
         }
     }
@@ -72,6 +76,8 @@ impl Stop {
         | Self::TooCostly(reason)
         | Self::Passing(reason)
         | Self::OutOfTime(reason)
+        | Self::Wait(reason, _)
+        | Self::Limit(reason)
         | Self::Database(reason)) = self;
         sanitize(reason).into_owned()
     }
@@ -83,6 +89,7 @@ impl From<Refusal> for Stop {
         match refusal.kind {
             Kind::Access => Self::Access(reason),
             Kind::Misconfigured => Self::Misconfigured(reason),
+            Kind::Refused if refusal.failure.class == ErrorClass::Limit => Self::Limit(reason),
             Kind::Refused => Self::Refused(reason),
             Kind::TooCostly => Self::TooCostly(reason),
             Kind::Throttled | Kind::Passing => Self::Passing(reason),
@@ -94,6 +101,8 @@ impl From<Stop> for WorkFailure {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Access(reason) | Stop::Refused(reason) | Stop::TooCostly(reason) => Self::permanent(reason),
+            Stop::Wait(reason, ms) => Self::transient(reason, Some(ms)),
+            Stop::Limit(error) => Self { class: ErrorClass::Limit, error, retry_after_ms: None },
             other => Self::transient(other.reason(), None),
         }
     }
@@ -174,9 +183,8 @@ impl<'a> Shop<'a> {
         let wait = self.ready.get().saturating_sub(clock::now_ms());
         if wait >= self.left() {
             let why = if why.is_empty() { "the shop's budget is used up" } else { why };
-            return Err(Stop::OutOfTime(format!(
-                "{why}, and the time of the run is over before it is restored"
-            )));
+            let reason = format!("{why}, and the time of the run is over before it is restored");
+            return Err(Stop::Wait(reason, wait));
         }
         if wait > 0 {
             Delay::from(Duration::from_millis(wait)).await;
@@ -206,6 +214,15 @@ mod tests {
         ] {
             assert_eq!(stop(kind), word);
         }
+    }
+
+    #[test]
+    fn work_waits_as_long_as_shopify_asks() {
+        let failure = WorkFailure::from(Stop::Wait("x".into(), 90_000));
+        assert_eq!((failure.class, failure.retry_after_ms), (ErrorClass::Transient, Some(90_000)));
+        let frozen = WorkFailure { class: ErrorClass::Limit, error: "x".into(), retry_after_ms: None };
+        let stop = Stop::from(Refusal { kind: Kind::Refused, failure: frozen.clone() });
+        assert_eq!((stop.word(), WorkFailure::from(stop)), ("refused", frozen));
     }
 
     #[test]

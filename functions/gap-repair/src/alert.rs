@@ -72,10 +72,10 @@ pub fn trouble(figures: &Figures, stop: &Stop, now: u64, seen_until: Option<u64>
             format!("Shopify does not let Ordak in: {reason}. Orders and stock are no longer compared."),
             json!({}),
         )),
-        Stop::Refused(_) | Stop::TooCostly(_) => {
+        Stop::Refused(_) | Stop::TooCostly(_) | Stop::Limit(_) => {
             Some(("gap_repair_refused", format!("Shopify refuses to list orders: {reason}."), json!({})))
         }
-        Stop::Passing(_) | Stop::OutOfTime(_) | Stop::Database(_) => {
+        Stop::Passing(_) | Stop::OutOfTime(_) | Stop::Wait(..) | Stop::Database(_) => {
             let behind = now.saturating_sub(seen_until?) > BEHIND_MS;
             behind.then(|| {
                 (

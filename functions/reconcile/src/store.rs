@@ -41,8 +41,10 @@ impl<E: Into<Stop>> From<E> for Cut {
     fn from(error: E) -> Self {
         let stop = error.into();
         // Only people can help.
-        let given_up =
-            matches!(stop, Stop::Access(_) | Stop::Refused(_) | Stop::TooCostly(_) | Stop::Misconfigured(_));
+        let given_up = matches!(
+            stop,
+            Stop::Access(_) | Stop::Refused(_) | Stop::TooCostly(_) | Stop::Limit(_) | Stop::Misconfigured(_)
+        );
         Self { stop, left: if given_up { Left::GivenUp } else { Left::There } }
     }
 }
