@@ -13,6 +13,7 @@ mod golden;
 mod interrupt;
 mod keys;
 mod layout;
+mod lives;
 mod lock;
 mod postgres;
 mod process;

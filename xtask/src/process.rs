@@ -162,7 +162,11 @@ impl Book {
 
     fn write(&self, entries: &[Entry]) -> Result<()> {
         let text = serde_json::to_string(entries).context("cannot describe the processes")?;
-        std::fs::write(&self.path, text).with_context(|| format!("cannot write {}", self.path.display()))
+        // Whoever reads it, or is left with it when this is killed, has the one before or this one.
+        let next = self.path.with_extension("next");
+        std::fs::write(&next, text)
+            .and_then(|()| std::fs::rename(&next, &self.path))
+            .with_context(|| format!("cannot write {}", self.path.display()))
     }
 
     fn add(&self, entry: Entry) -> Result<()> {

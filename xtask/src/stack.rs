@@ -1,6 +1,6 @@
 //! A whole local stack: what is started in which order, how it is watched, and that all of it ends.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use tokio::net::TcpListener;
@@ -10,15 +10,11 @@ use crate::dotenv::StackEnv;
 use crate::functions::{self, Function};
 use crate::interrupt::Interrupt;
 use crate::layout::{Layout, StackName};
+use crate::lives::Lives;
 use crate::postgres::{self, Place};
 use crate::process::{self, Managed};
 use crate::settings::{self, Backend};
 use crate::{rest, say, schema};
-
-/// What ends so soon after it was started did not live…
-const SHORT_LIFE: Duration = Duration::from_secs(3);
-/// …and after so many of these in a row the stack gives up. What lives longer is started again as often as it ends.
-const MOST_SHORT_LIVES: usize = 5;
 
 /// Something that can be running. [`Stack::stop`] has to be called whatever happened.
 pub struct Stack {
@@ -29,7 +25,7 @@ pub struct Stack {
     workers: Option<Managed>,
     servers: Vec<JoinHandle<()>>,
     started: Instant,
-    short_lives: usize,
+    lives: Lives,
 }
 
 impl Stack {
@@ -43,7 +39,7 @@ impl Stack {
             workers: None,
             servers: Vec::new(),
             started: Instant::now(),
-            short_lives: 0,
+            lives: Lives::default(),
         }
     }
 
@@ -113,13 +109,8 @@ impl Stack {
                 }
             };
             say::info(format!("• {ended}: starting it again"));
-            self.short_lives = if self.started.elapsed() < SHORT_LIFE { self.short_lives + 1 } else { 0 };
-            if self.short_lives > MOST_SHORT_LIVES {
-                bail!(
-                    "{ended}, for the {}th time in a row right after its start. Its log: {}",
-                    self.short_lives,
-                    self.logs()
-                );
+            if self.lives.ended_after(self.started.elapsed()) {
+                bail!("{ended}, and again and again right after its start. Its log: {}", self.logs());
             }
             interrupt.unless(self.restart()).await?;
             self.started = Instant::now();

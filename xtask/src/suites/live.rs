@@ -48,7 +48,7 @@ async fn build(checkout: &Checkout) -> Result<Vec<Function>> {
 
 /// The tests of the package; a package that multiplies its sizes at night asks for `ORDAK_NIGHTLY`.
 fn tests(checkout: &Checkout, package: &str, nightly: bool) -> Command {
-    let mut tests = cargo::command(checkout, &["test", "--package", package]);
+    let mut tests = cargo::command(checkout, &["test", "--no-fail-fast", "--package", package]);
     if nightly {
         tests.env("ORDAK_NIGHTLY", "1");
     }

@@ -46,7 +46,7 @@ const SUITES: [Suite; 5] = [
     },
     Suite {
         name: "chaos",
-        about: "convergence, oversell, a storm of deliveries; failing upstreams, a database that is stopped",
+        about: "convergence, oversell, a storm of deliveries; whatever fails, is stopped or killed",
         kind: Kind::Live("ordak-chaos"),
     },
     Suite {
