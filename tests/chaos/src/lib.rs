@@ -4,6 +4,7 @@
 //! Decides nothing about orders: what must be is the model's to say.
 
 pub mod figures;
+pub mod gate;
 pub mod ground;
 pub mod processes;
 pub mod session;

@@ -2,12 +2,14 @@
 //! somebody who drains. Each answer is kept with when it was asked for and how long it took.
 
 use ordak_e2e::answer::Answer;
+use ordak_e2e::db::Db;
 use ordak_e2e::delivery::Delivery;
 use ordak_e2e::order::Order;
 use ordak_e2e::stack::Stack;
 use ordak_e2e::store::{Item, Store};
 use ordak_e2e::{Failure, Outcome};
 use reqwest::Method;
+use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,6 +17,8 @@ use tokio::task::JoinSet;
 
 /// Between two requests of one client: the machine is to do something else besides.
 const PAUSE: Duration = Duration::from_millis(60);
+/// Before each try of a webhook.
+const AGAIN_MS: [u64; 4] = [0, 200, 600, 1_500];
 
 /// Who asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,8 +48,6 @@ pub struct Asked {
     pub outcome: String,
     /// The webhook's id.
     pub webhook_id: String,
-    /// The order's id at Shopify.
-    pub order_gid: String,
     /// What is to be read when something is wrong.
     pub text: String,
 }
@@ -91,7 +93,7 @@ impl Traffic {
                         Client::Monitor => stack.request(Method::GET, "/edge/health"),
                         _ => stack.request(Method::GET, &path).bearer_auth(&stack.admin),
                     };
-                    async move { Ok(ask(client, request).await) }
+                    async move { Ok(vec![ask(client, request).await]) }
                 }
             };
             for client in [Client::Kiosk, Client::Monitor, Client::Clock] {
@@ -103,14 +105,14 @@ impl Traffic {
 
     fn run<F>(&mut self, once: impl Fn(usize) -> F + Send + 'static)
     where
-        F: Future<Output = Outcome<Asked>> + Send + 'static,
+        F: Future<Output = Outcome<Vec<Asked>>> + Send + 'static,
     {
         let (asked, going) = (Arc::clone(&self.asked), Arc::clone(&self.going));
         self.tasks.spawn(async move {
             let mut turn = 0;
             while going.load(Ordering::Relaxed) {
                 let done = once(turn).await?;
-                asked.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+                asked.lock().unwrap_or_else(PoisonError::into_inner).extend(done);
                 turn += 1;
                 tokio::time::sleep(PAUSE).await;
             }
@@ -148,15 +150,23 @@ impl Traffic {
     }
 }
 
-async fn sell(stack: &Stack, store: Store, item: &Item) -> Outcome<Asked> {
+/// Sells, and brings the webhook again when it was not taken, as Shopify does, only sooner and not for ever.
+async fn sell(stack: &Stack, store: Store, item: &Item) -> Outcome<Vec<Asked>> {
     let order = Order::simple()?.with_lines(&[(&item.sku, 1)]);
     let delivery = Delivery::new(store, "orders/create", order.bytes());
-    let at = Instant::now();
-    let answer = delivery.send(stack).await;
-    let mut asked = kept(Client::Shopify, at, answer);
-    asked.webhook_id = delivery.webhook_id;
-    asked.order_gid = order.gid();
-    Ok(asked)
+    let mut tries = Vec::new();
+    for pause in AGAIN_MS {
+        tokio::time::sleep(Duration::from_millis(pause)).await;
+        let at = Instant::now();
+        let mut asked = kept(Client::Shopify, at, delivery.send(stack).await);
+        asked.webhook_id.clone_from(&delivery.webhook_id);
+        let taken = asked.status == Some(200);
+        tries.push(asked);
+        if taken {
+            break;
+        }
+    }
+    Ok(tries)
 }
 
 async fn ask(client: Client, request: reqwest::RequestBuilder) -> Asked {
@@ -171,5 +181,34 @@ fn kept(client: Client, at: Instant, answer: Outcome<Answer>) -> Asked {
         Err(failure) => (None, String::new(), format!("{failure:?}")),
     };
     let text = text.chars().take(300).collect();
-    Asked { client, at, took, status, outcome, webhook_id: String::new(), order_gid: String::new(), text }
+    Asked { client, at, took, status, outcome, webhook_id: String::new(), text }
+}
+
+/// Webhooks that were acknowledged and are not there.
+pub async fn missing(db: &Db, asked: &[Asked]) -> Outcome<Vec<String>> {
+    let acknowledged = asked.iter().filter(|one| one.client == Client::Shopify && one.status == Some(200));
+    let ids: Vec<String> = acknowledged.map(|one| one.webhook_id.clone()).collect();
+    let query = "select d.id from unnest($1::text[]) as d (id)
+        where not exists (select 1 from public.event_store e where e.external_id like '%/' || d.id)";
+    let text = |row: &Value| row.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
+    Ok(db.rows(query, &[&ids]).await?.iter().map(text).collect())
+}
+
+/// Stock of a store that does not add up, and events of it that were never applied.
+pub async fn uneven(db: &Db, store: Store) -> Outcome<Vec<String>> {
+    let query = "select i.sku, i.ats, i.opening_ats + coalesce(sum(t.delta), 0) as summed
+        from public.inventory_items i left join public.inventory_txn t on t.item_id = i.id
+        where i.store = $1
+        group by i.id having i.ats <> i.opening_ats + coalesce(sum(t.delta), 0)
+            or i.opening_ats - i.ats <> (
+                select coalesce(sum(l.held_quantity), 0) from public.order_line_items l
+                where l.store = i.store and l.sku = i.sku
+            )";
+    let mut wrong: Vec<String> =
+        db.rows(query, &[&store.key]).await?.iter().map(|row| format!("stock: {row}")).collect();
+    let query = "select e.id, e.last_error from public.event_store e
+        where e.store = $1 and (e.processed_at is null or e.last_error is not null)";
+    let waiting: Vec<Value> = db.rows(query, &[&store.key]).await?;
+    wrong.extend(waiting.iter().map(|row| format!("not applied: {row}")));
+    Ok(wrong)
 }

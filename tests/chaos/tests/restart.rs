@@ -3,15 +3,14 @@
 
 use ordak_chaos::figures::{announce, percentile, report, times};
 use ordak_chaos::processes::{self, Signal};
-use ordak_chaos::traffic::{Asked, Client, Traffic};
+use ordak_chaos::traffic::{Asked, Client, Traffic, missing, uneven};
 use ordak_e2e::db::Db;
 use ordak_e2e::delivery::Delivery;
 use ordak_e2e::order::Order;
 use ordak_e2e::poll::eventually;
 use ordak_e2e::stack::Stack;
-use ordak_e2e::store::{self, Store};
+use ordak_e2e::store;
 use ordak_e2e::{Failure, Outcome};
-use serde_json::Value;
 use std::time::{Duration, Instant};
 
 const WAYS: [(&str, Signal); 5] = [
@@ -114,36 +113,13 @@ fn wrong(one: &Asked) -> Option<String> {
 
 /// Acknowledged and not there, also not once the queue has been given the time to bring it.
 async fn unstored(stack: &Stack, asked: &[Asked]) -> Outcome<Vec<String>> {
-    let acknowledged = asked.iter().filter(|one| one.client == Client::Shopify && one.status == Some(200));
-    let ids: Vec<String> = acknowledged.map(|one| one.webhook_id.clone()).collect();
-    let query = "select d.id from unnest($1::text[]) as d (id)
-        where not exists (select 1 from public.event_store e where e.external_id like '%/' || d.id)";
     let db = stack.db().await?;
-    let missing = eventually("everything that was acknowledged", async || {
-        let missing = db.rows(query, &[&ids]).await?;
+    let all = eventually("everything that was acknowledged", async || {
+        let missing = missing(&db, asked).await?;
         Ok(if missing.is_empty() { Ok(()) } else { Err(format!("{} missing: {missing:?}", missing.len())) })
     })
     .await;
-    Ok(missing.err().map(|failure| format!("{failure:?}")).into_iter().collect())
-}
-
-/// Stock that does not add up, orders that are there twice, events that were never applied.
-async fn uneven(db: &Db, store: Store) -> Outcome<Vec<String>> {
-    let query = "select i.sku, i.ats, i.opening_ats + coalesce(sum(t.delta), 0) as summed
-        from public.inventory_items i left join public.inventory_txn t on t.item_id = i.id
-        where i.store = $1
-        group by i.id having i.ats <> i.opening_ats + coalesce(sum(t.delta), 0)
-            or i.opening_ats - i.ats <> (
-                select coalesce(sum(l.held_quantity), 0) from public.order_line_items l
-                where l.store = i.store and l.sku = i.sku
-            )";
-    let mut wrong: Vec<String> =
-        db.rows(query, &[&store.key]).await?.iter().map(|row| format!("stock: {row}")).collect();
-    let query = "select e.id, e.last_error from public.event_store e
-        where e.store = $1 and (e.processed_at is null or e.last_error is not null)";
-    let waiting: Vec<Value> = db.rows(query, &[&store.key]).await?;
-    wrong.extend(waiting.iter().map(|row| format!("not applied: {row}")));
-    Ok(wrong)
+    Ok(all.err().map(|failure| format!("{failure:?}")).into_iter().collect())
 }
 
 /// Whether it was asked, or still under way, between a stop and the recovery from it. Health is told from memory for 2 s.

@@ -13,7 +13,7 @@ pub struct Lone {
     url: String,
     http: reqwest::Client,
     // Dropped, it closes the script's standard input, which ends the worker. Never killed: that would leave workerd.
-    _script: Child,
+    script: Child,
 }
 
 impl Lone {
@@ -45,10 +45,16 @@ impl Lone {
                 let url = url.to_owned();
                 // Read on, or the script stops when the pipe is full of log lines.
                 tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-                return Ok(Self { url, http: client()?, _script: script });
+                return Ok(Self { url, http: client()?, script });
             }
         }
         Err(Failure::new(format!("{function} did not start alone")))
+    }
+
+    /// The process that has started workerd; none when it has ended.
+    #[must_use]
+    pub fn process(&self) -> Option<u32> {
+        self.script.id()
     }
 
     /// A request below `/functions/v1/`.

@@ -68,14 +68,19 @@ impl Stack {
 
     /// Effects that Shopify executed for a store and that changed an item, oldest first.
     pub async fn shopify_effects(&self, store: Store, item: &Item) -> Outcome<Vec<Value>> {
-        let query = [("upstream", "shopify"), ("shop", &store.domain())];
-        let answer = Answer::to(self.http.get(format!("{}/_effects", self.fakes_url)).query(&query)).await?;
         let touches = |effect: &Value| {
             effect
                 .pointer("/detail/quantities")
                 .is_some_and(|list| list.to_string().contains(&format!("\"{}\"", item.gid)))
         };
-        Ok(list(answer, "/effects")?.into_iter().filter(touches).collect())
+        Ok(self.shopify_ledger(store).await?.into_iter().filter(touches).collect())
+    }
+
+    /// Everything that Shopify executed for a store, oldest first.
+    pub async fn shopify_ledger(&self, store: Store) -> Outcome<Vec<Value>> {
+        let query = [("upstream", "shopify"), ("shop", &store.domain())];
+        let answer = Answer::to(self.http.get(format!("{}/_effects", self.fakes_url)).query(&query)).await?;
+        list(answer, "/effects")
     }
 }
 

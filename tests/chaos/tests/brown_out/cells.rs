@@ -23,10 +23,12 @@ pub struct Call {
 }
 
 /// The columns of the table, in its order. Another upstream is a line here and a column there.
-pub const CALLS: [Call; 4] = [
+pub const CALLS: [Call; 6] = [
     Call { name: "push", kind: Kind::Push, upstream: "shopify", contains: Some("inventorySetQuantities") },
     Call { name: "question", kind: Kind::Refund, upstream: "shopify", contains: Some("RefundableOrder") },
     Call { name: "refund", kind: Kind::Refund, upstream: "shopify", contains: Some("refundCreate") },
+    Call { name: "lookup", kind: Kind::Lookup, upstream: "shopify", contains: Some("productVariants") },
+    Call { name: "look", kind: Kind::Look, upstream: "shopify", contains: Some("query Levels") },
     Call { name: "alert", kind: Kind::Alert, upstream: "slack", contains: None },
 ];
 
@@ -51,6 +53,11 @@ impl Cell {
             "retry_after": PATIENCE_S, "bytes": 8 * 1024 * 1024, "match": self.call.contains.unwrap_or(mark),
             "shop": (self.call.upstream == "shopify").then_some(domain)
         })
+    }
+
+    /// Whether it can be tried.
+    pub fn is_tried(&self) -> bool {
+        self.expected != "-"
     }
 
     /// Whether the worker has to wait for seconds before it knows.
