@@ -2,30 +2,38 @@
 
 create table public.queue_topics (
     topic text primary key,
-    max_attempts integer not null default 3 check (max_attempts > 0),
+    max_attempts integer not null default 3 check (max_attempts between 1 and 100),
     backoff text not null default 'exponential' check (backoff in ('fixed', 'exponential')),
-    base_ms integer not null default 5000 check (base_ms > 0),
-    rate_max integer check (rate_max > 0),
-    rate_duration_ms integer check (rate_duration_ms > 0),
-    concurrency integer not null default 4 check (concurrency > 0),
-    lease_seconds integer not null default 60 check (lease_seconds > 0),
+    base_ms integer not null default 5000 check (base_ms between 1 and 3600000),
+    rate_max integer check (rate_max between 1 and 10000),
+    rate_duration_ms integer check (rate_duration_ms between 1 and 86400000),
+    rate_scope text not null default 'topic' check (rate_scope in ('topic', 'store')),
+    concurrency integer check (concurrency between 1 and 10000),
+    lease_seconds integer not null default 60 check (lease_seconds between 1 and 3600),
     paused boolean not null default false,
+    upstream text check (upstream ~ '^[a-z][a-z_]{0,29}$'),
     created_at timestamptz not null default now(),
     check ((rate_max is null) = (rate_duration_ms is null))
 );
 comment on table public.queue_topics is 'How each topic is retried, paced and leased; changed without a deploy.';
+comment on column public.queue_topics.rate_max is
+    'At most so many items are given out within any rate_duration_ms, by all claims together; null is no limit.';
+comment on column public.queue_topics.rate_scope is 'Whether the rate is one for the topic, or one for each store, as where every shop has its own limit.';
+comment on column public.queue_topics.concurrency is 'At most so many items are leased at a time, by all workers together; null is no limit.';
+comment on column public.queue_topics.upstream is
+    'The outside system that the topic calls: topics with the same one share its circuit breaker, one for each store. Null calls nobody.';
 
-insert into public.queue_topics (topic, rate_max, rate_duration_ms) values
-    ('inventory_push', null, null),
-    ('order_ingest_retry', null, null),
-    ('fulfillment_request', null, null),
-    ('courier_booking', null, null),
-    ('courier_cancel', null, null),
-    ('shopify_notification', 2, 1000),
-    ('customs_correction', 40, 60000),
-    ('refund', null, null),
-    ('email', null, null),
-    ('slack_alert', null, null);
+insert into public.queue_topics (topic, upstream, rate_max, rate_duration_ms, rate_scope) values
+    ('inventory_push', 'shopify', null, null, 'topic'),
+    ('order_ingest_retry', null, null, null, 'topic'),
+    ('fulfillment_request', 'wms', null, null, 'topic'),
+    ('courier_booking', 'courier', null, null, 'topic'),
+    ('courier_cancel', 'courier', null, null, 'topic'),
+    ('shopify_notification', 'shopify', 2, 1000, 'store'),
+    ('customs_correction', 'shipstation', 40, 60000, 'store'),
+    ('refund', 'shopify', null, null, 'topic'),
+    ('email', 'email', null, null, 'topic'),
+    ('slack_alert', 'slack', null, null, 'topic');
 
 create table public.work_queue (
     id bigint generated always as identity primary key,
@@ -52,7 +60,7 @@ create table public.work_queue (
     discarded_at timestamptz,
     unique (topic, dedupe_key)
 );
-create index work_queue_due_idx on public.work_queue (priority, next_retry_at, id, topic)
+create index work_queue_due_idx on public.work_queue (topic, store, priority, next_retry_at, id)
     where status in ('pending', 'error');
 create index work_queue_lease_idx on public.work_queue (lease_until) where status = 'processing';
 create index work_queue_serial_due_idx on public.work_queue (serial_key, next_retry_at, id)

@@ -1,4 +1,8 @@
--- Claiming a batch of work: leases, fences, and what happens to the work of a worker that died.
+-- Claiming a batch of work: leases, fences, fair shares, and what happens to the work of a worker that died.
+
+create type private.work_lane as (topic text, store text, priorities smallint[], quota integer, gated boolean);
+comment on type private.work_lane is
+    'The due items of one topic and store, the unit among which a claim is shared: priorities at which some are due, highest first; how many may be taken; and whether a rate, a bound or a breaker says so.';
 
 create function private.release_expired_work(p_topics text[])
 returns integer
@@ -52,25 +56,28 @@ revoke execute on function private.release_expired_work(text[]) from public, ano
 comment on function private.release_expired_work(text[]) is
     'Takes items whose lease ran out back into the queue. It counts as an attempt: work that kills its workers ends as a dead letter. Returns how many. Called by claim_work only; no error codes.';
 
-create function public.claim_work(p_worker text, p_topics text[], p_limit integer)
+create function public.claim_work(p_worker text, p_topics text[], p_limit integer, p_busy text[] default null)
 returns jsonb
 language plpgsql
 volatile
 security definer
 set search_path = ''
 set lock_timeout = '3s'
+set plan_cache_mode = 'force_generic_plan'
 as $$
 -- definer because: nobody may write work_queue directly, the service role included.
 declare
     v_limit integer := least(greatest(coalesce(p_limit, 0), 0), 1000);
     v_topics text[];
+    v_lanes private.work_lane[];
+    v_now timestamptz;
+    v_wait_ms bigint;
     v_items jsonb;
 begin
     if coalesce(p_worker, '') = '' then
         return private.fail('BAD_INPUT', 'p_worker must name the worker');
     end if;
 
-    -- The one place that narrows a claim: a topic that is not in this list is left alone, its rows wait.
     select coalesce(array_agg(t.topic), '{}') into v_topics
     from public.queue_topics t
     where t.topic = any(p_topics) and not t.paused;
@@ -83,51 +90,154 @@ begin
 
     perform private.release_expired_work(v_topics);
 
+    -- The time of the claim is when it got here, not when it began to wait: rates are counted by it.
+    v_now := pg_catalog.clock_timestamp();
+
+    -- Hops from one topic, store and priority in the index to the next, so that a lane costs a look however long it
+    -- is. Most urgent first, then the one that has waited longest.
+    with recursive step as (
+        select f.topic, f.store, f.priority
+        from unnest(v_topics) as t (topic)
+        cross join lateral (
+            select w.topic, w.store, w.priority
+            from public.work_queue w
+            where w.status in ('pending', 'error') and w.topic = t.topic
+            order by w.store, w.priority
+            limit 1
+        ) f
+        union all
+        select n.topic, n.store, n.priority
+        from step s
+        cross join lateral (
+            select w.topic, w.store, w.priority
+            from public.work_queue w
+            where w.status in ('pending', 'error')
+                and w.topic = s.topic and (w.store, w.priority) > (s.store, s.priority)
+            order by w.store, w.priority
+            limit 1
+        ) n
+    )
+    select array_agg(
+        (l.topic, l.store, l.priorities, 0, false)::private.work_lane
+        order by l.priorities[1], l.since, l.topic, l.store
+    )
+    into v_lanes
+    from (
+        select
+            s.topic, s.store, array_agg(s.priority order by s.priority) as priorities,
+            (array_agg(h.next_retry_at order by s.priority))[1] as since
+        from step s
+        cross join lateral (
+            select w.next_retry_at
+            from public.work_queue w
+            where w.status in ('pending', 'error')
+                and w.topic = s.topic and w.store = s.store and w.priority = s.priority and w.next_retry_at <= v_now
+            order by w.next_retry_at, w.id
+            limit 1
+        ) h
+        where p_busy is null or s.topic || '/' || s.store <> all (p_busy)
+        group by s.topic, s.store
+    ) l;
+
+    if v_lanes is null or v_limit = 0 then
+        return private.ok(jsonb_build_object('items', '[]'::jsonb));
+    end if;
+
+    select g.lanes, g.wait_ms into v_lanes, v_wait_ms from private.admit_lanes(v_lanes, v_limit, v_now) g;
+
     -- Materialized, and locked inside: another plan could otherwise run the selection again for every row and
-    -- claim far more than the limit. One arm a priority, so that each reads just the due part of the index and
-    -- stops at the limit; rows that are not due cost nothing.
-    with due as materialized (
-        select arm.id, arm.serial_key, row_number() over (order by arm.priority, arm.next_retry_at, arm.id) as turn
-        from (
-            select r.*
-            from generate_series(0, 9) as p (priority)
+    -- claim far more than the limit. One arm a lane and priority, so that each reads just the due part of the index
+    -- and stops at its share; rows that are not due cost nothing.
+    with lanes as materialized (
+        select l.topic, l.store, l.priorities, l.quota, l.gated, l.no
+        from unnest(v_lanes) with ordinality as l (topic, store, priorities, quota, gated, no)
+    ),
+    share as materialized (
+        select l.no, r.id, r.priority, r.next_retry_at, r.serial_key
+        from lanes l
+        cross join lateral (
+            select f.id, f.priority, f.next_retry_at, f.serial_key
+            from unnest(l.priorities) as p (priority)
             cross join lateral (
                 select w.id, w.priority, w.next_retry_at, w.serial_key
                 from public.work_queue w
                 where w.status in ('pending', 'error')
-                    and w.priority = p.priority
-                    and w.next_retry_at <= now()
-                    and w.topic = any(v_topics)
+                    and w.topic = l.topic and w.store = l.store and w.priority = p.priority
+                    and w.next_retry_at <= v_now
                     and (w.serial_key is null or not exists (
                         select 1
                         from public.work_queue b
                         where b.serial_key = w.serial_key and b.status = 'processing'
                     ))
                 order by w.next_retry_at, w.id
-                limit v_limit
+                limit l.quota
                 for update skip locked
-            ) r
-            limit v_limit
-        ) arm
+            ) f
+            limit l.quota
+        ) r
     ),
-    -- When more is due than fits, what shares a key goes first as a whole, as far as it fits: it costs one effect
-    -- together, and would have to wait until this claim is reported. Otherwise all of it is here already.
+    -- Where a lane that got its share goes on.
+    filled as materialized (
+        select l.no, l.topic, l.store, l.priorities, l.gated, e.priority, e.next_retry_at, e.id
+        from lanes l
+        join (
+            select distinct on (s.no)
+                s.no, s.priority, s.next_retry_at, s.id, count(*) over (partition by s.no) as taken
+            from share s
+            order by s.no, s.priority desc, s.next_retry_at desc, s.id desc
+        ) e on e.no = l.no
+        where e.taken >= l.quota
+    ),
+    -- What others left of their shares.
+    rest as materialized (
+        select l.no, f.id, f.priority, f.next_retry_at, f.serial_key
+        from filled l
+        cross join lateral unnest(l.priorities) as p (priority)
+        cross join lateral (
+            select w.id, w.priority, w.next_retry_at, w.serial_key
+            from public.work_queue w
+            where w.status in ('pending', 'error')
+                and w.topic = l.topic and w.store = l.store and w.priority = p.priority
+                and w.next_retry_at <= v_now
+                and (w.priority, w.next_retry_at, w.id) > (l.priority, l.next_retry_at, l.id)
+                and (w.serial_key is null or not exists (
+                    select 1
+                    from public.work_queue b
+                    where b.serial_key = w.serial_key and b.status = 'processing'
+                ))
+            order by w.next_retry_at, w.id
+            limit v_limit
+            for update skip locked
+        ) f
+        where not l.gated and p.priority >= l.priority
+        limit (select greatest(v_limit - count(*), 0) from share)
+    ),
+    found as materialized (
+        select
+            x.no, x.id, x.serial_key,
+            row_number() over (partition by x.no order by x.priority, x.next_retry_at, x.id) as turn,
+            count(*) over (partition by x.no) as taken
+        from (select * from share union all select * from rest) x
+    ),
+    -- When more of a lane is due than it gets, what shares a key goes first as a whole, as far as it fits: it costs
+    -- one effect together, and would have to wait until this claim is reported. Otherwise all of it is here already.
     keys as materialized (
-        select d.serial_key, min(d.turn) as turn
-        from due d
-        where d.serial_key is not null and (select count(*) from due) >= v_limit
-        group by d.serial_key
-        order by min(d.turn)
+        select f.serial_key, f.no, min(f.turn) as turn, max(f.taken) as taken
+        from found f
+        join filled l on l.no = f.no
+        where f.serial_key is not null
+        group by f.serial_key, f.no
+        order by min(f.turn)
     ),
     together as materialized (
-        select same.id, k.turn
+        select k.no, same.id, k.turn, k.taken
         from keys k
         cross join lateral (
             select w.id
             from public.work_queue w
             where w.status in ('pending', 'error')
                 and w.serial_key = k.serial_key
-                and w.next_retry_at <= now()
+                and w.next_retry_at <= v_now
                 and w.topic = any(v_topics)
             order by w.next_retry_at, w.id
             limit v_limit
@@ -136,22 +246,26 @@ begin
         limit v_limit
     ),
     chosen as materialized (
-        select x.id
+        select c.id
         from (
-            select d.id, d.turn from due d
-            union all
-            select t.id, t.turn from together t
-        ) x
-        group by x.id
-        order by min(x.turn), x.id
+            select x.no, x.id, max(x.taken) as taken, row_number() over (partition by x.no order by min(x.turn), x.id) as turn
+            from (
+                select f.no, f.id, f.turn, f.taken from found f
+                union all
+                select t.no, t.id, t.turn, t.taken from together t
+            ) x
+            group by x.no, x.id
+        ) c
+        where c.turn <= c.taken
+        order by c.turn, c.id
         limit v_limit
     ),
     claimed as (
         update public.work_queue w set
             status = 'processing',
-            locked_at = now(),
+            locked_at = v_now,
             locked_by = p_worker,
-            lease_until = now() + make_interval(secs => t.lease_seconds),
+            lease_until = v_now + make_interval(secs => t.lease_seconds),
             fence = w.fence + 1
         from chosen c, public.queue_topics t
         where w.id = c.id and t.topic = w.topic
@@ -164,7 +278,8 @@ begin
                 'topic', c.topic,
                 'store', c.store,
                 'shop_domain', s.shop_domain,
-                'payload', c.payload,
+                -- Readers give up at 128 levels, and with the item on all that came with it.
+                'payload', case when not c.payload @? '$.**{100}' then c.payload end,
                 'dedupe_key', c.dedupe_key,
                 'fence', c.fence,
                 'attempt', c.retry_count + 1,
@@ -188,10 +303,16 @@ begin
         on c.topic = 'inventory_push' and i.store = c.store and i.sku = c.payload ->> 'sku'
     left join public.stock_settings g on g.store = i.store;
 
-    return private.ok(jsonb_build_object('items', v_items));
+    if exists (select 1 from unnest(v_lanes) as l where l.gated) then
+        perform private.settle_lanes(v_items, v_now);
+    end if;
+    return private.ok(
+        jsonb_build_object('items', v_items)
+        || case when v_wait_ms is not null then jsonb_build_object('retry_in_ms', v_wait_ms) else '{}' end
+    );
 end;
 $$;
-revoke execute on function public.claim_work(text, text[], integer) from public, anon, authenticated;
-grant execute on function public.claim_work(text, text[], integer) to service_role;
-comment on function public.claim_work(text, text[], integer) is
-    'Leases up to p_limit (at most 1000) due items of the given topics to the worker, by priority, then by how long they have been due; items with the same serial key together, and none while another worker has one of them. Returns {items: [{id, topic, store, shop_domain, payload, dedupe_key, fence, attempt, lease_until, context}]}. Paused topics are skipped. context of an inventory_push is the stock of its SKU at this moment and the level that Shopify confirmed last, null when the SKU is unknown. Callable by service_role. Codes: BAD_INPUT.';
+revoke execute on function public.claim_work(text, text[], integer, text[]) from public, anon, authenticated;
+grant execute on function public.claim_work(text, text[], integer, text[]) to service_role;
+comment on function public.claim_work(text, text[], integer, text[]) is
+    'Leases up to p_limit (at most 1000) due items of the given topics to the worker. Each topic and store gets an equal share, and what others leave of theirs; within one by priority, then by how long an item has been due; items with the same serial key together, and none while another worker has one of them. Paused topics are skipped; rates, bounds of concurrency, calls for patience and open circuit breakers are kept, of a breaker that waited long enough one item in all. p_busy are lanes (topic/store) of which the worker has enough. Returns {items: [{id, topic, store, shop_domain, payload, dedupe_key, fence, attempt, lease_until, context}]}, and retry_in_ms when something due is held back for so long. context of an inventory_push is the stock of its SKU at this moment and the level that Shopify confirmed last, null when the SKU is unknown. Callable by service_role. Codes: BAD_INPUT.';

@@ -50,35 +50,53 @@ as $$
 declare
     v_data jsonb;
     v_dead bigint[];
+    v_calls jsonb;
+    v_news boolean;
 begin
     if p_results is null or jsonb_typeof(p_results) <> 'array' then
         return private.fail('BAD_INPUT', 'p_results must be an array');
     end if;
 
+    -- Successes of systems that do not fail are nothing new.
+    v_news := exists (select 1 from jsonb_array_elements(p_results) r where r ->> 'outcome' is distinct from 'done')
+        or exists (select 1 from public.circuit_breakers b where b.state <> 'closed' or b.recent ~ '1');
+
     with results as materialized (
         select distinct on (r.id)
             r.id,
             r.fence,
+            r.place,
+            r.job,
             coalesce(r.outcome = 'done', false) as done,
             coalesce(r.outcome = 'stale', false) as stale,
+            coalesce(r.outcome = 'released', false) as released,
+            coalesce(r.outcome = 'throttled', false) as throttled,
             case when r.outcome = 'done' then r.pushed end as pushed,
             case when r.error_class in ('permanent', 'limit') then r.error_class else 'transient' end as error_class,
             left(coalesce(r.error, 'no reason given'), 500) as error,
             least(greatest(coalesce(r.retry_after_ms, 0), 0), 86400000)::bigint as retry_after_ms
-        from jsonb_to_recordset(p_results) as r (
-            id bigint, fence bigint, outcome text, pushed integer, error_class text, error text,
-            retry_after_ms numeric
-        )
+        from rows from (
+            jsonb_to_recordset(p_results) as (
+                id bigint, fence bigint, outcome text, pushed integer, error_class text, error text,
+                retry_after_ms numeric, job bigint
+            )
+        ) with ordinality as r (id, fence, outcome, pushed, error_class, error, retry_after_ms, job, place)
         order by r.id
     ),
     mine as materialized (
         select
-            w.id, w.retry_count + 1 as failures, w.max_retries, r.done, r.pushed, r.error_class, r.error,
-            r.retry_after_ms, i.id as item_id, r.stale and i.pushed_quantity is not null as stale,
+            w.id, w.retry_count, w.max_retries, r.done, r.released, r.throttled, r.pushed, r.error_class, r.error,
+            r.retry_after_ms, r.place, r.job, t.upstream, i.id as item_id,
+            r.stale and i.pushed_quantity is not null as stale,
+            -- An outside system that asks for patience, or is just tried again, is no fault of the item. For a day:
+            -- nothing goes round for ever.
+            (r.throttled or r.error_class = 'transient' and coalesce(b.probe_id = w.id, false))
+                and w.created_at > now() - interval '1 day' as spared,
             coalesce(t.backoff, 'exponential') as backoff, coalesce(t.base_ms, 5000) as base_ms
         from public.work_queue w
         join results r on r.id = w.id
         left join public.queue_topics t on t.topic = w.topic
+        left join public.circuit_breakers b on b.store = w.store and b.upstream = t.upstream
         left join public.inventory_items i
             on w.topic = 'inventory_push' and i.store = w.store and i.sku = w.payload ->> 'sku'
         -- A worker that lost its lease meets a higher fence here and changes nothing.
@@ -86,34 +104,49 @@ begin
         order by w.id
         for update of w
     ),
+    counted as (
+        select m.*, m.retry_count + (not (m.done or m.stale or m.released or m.spared))::integer as failures
+        from mine m
+    ),
     decided as (
         select
-            m.*,
+            c.*,
             case
-                when m.done then 'done'
-                when m.stale then 'error'
-                when m.error_class = 'permanent' or m.failures >= m.max_retries then 'dead'
+                when c.done then 'done'
+                when c.released then case when c.retry_count = 0 then 'pending' else 'error' end
+                when c.stale or c.spared then 'error'
+                when c.error_class = 'permanent' or c.failures >= c.max_retries then 'dead'
                 else 'error'
-            end::public.work_status as status
-        from mine m
+            end::public.work_status as status,
+            -- What a plan or quota forbids now, it will not allow in some seconds.
+            greatest(
+                private.backoff_ms(c.backoff, c.base_ms, c.failures, random()), c.retry_after_ms,
+                case when c.error_class = 'limit' then 3600000 end
+            ) as wait_ms
+        from counted c
     ),
     changed as (
         update public.work_queue w set
             status = d.status,
+            retry_count = d.failures,
             -- Compared with a level that Shopify has left behind: nobody failed, and nothing is compared next time.
-            retry_count = case when d.done or d.stale then w.retry_count else d.failures end,
-            next_retry_at = case when d.stale then now() when d.status = 'error' then now() + make_interval(secs => greatest(
-                private.backoff_ms(d.backoff, d.base_ms, d.failures, random()), d.retry_after_ms
-            ) / 1000.0) else w.next_retry_at end,
-            error_class = case when d.done then null else d.error_class end,
-            last_error = case when d.done then null else d.error end,
+            next_retry_at = case
+                when d.status in ('done', 'dead') or d.released then w.next_retry_at
+                when d.stale then now()
+                when d.throttled and d.retry_after_ms > 0 then now() + make_interval(secs => d.retry_after_ms / 1000.0)
+                else now() + make_interval(secs => d.wait_ms / 1000.0)
+            end,
+            error_class = case when d.done then null when d.released then w.error_class else d.error_class end,
+            last_error = case when d.done then null when d.released then w.last_error else d.error end,
             locked_at = null,
             locked_by = null,
             lease_until = null,
             finished_at = case when d.status in ('done', 'dead') then now() end
         from decided d
         where w.id = d.id
-        returning w.id, w.store, w.topic, w.payload, w.status, w.fence, w.last_error, d.stale
+        returning
+            w.id, w.store, w.topic, w.payload, w.status, w.fence, w.last_error, w.next_retry_at,
+            d.done, d.stale, d.released, d.throttled, d.error_class, d.upstream, d.place, d.job
     ),
     letters as (
         insert into public.dead_letters (store, source, topic, reason, external_id, body, encoding, work_id)
@@ -145,16 +178,36 @@ begin
     )
     select jsonb_build_object(
         'done', count(*) filter (where c.status = 'done'),
-        'retried', count(*) filter (where c.status = 'error' and not c.stale),
+        'retried', count(*) filter (where c.status = 'error' and not c.stale and not c.released),
         'dead', count(*) filter (where c.status = 'dead'),
         'ignored', jsonb_array_length(p_results) - count(*)
-    ) || case when bool_or(c.stale) then jsonb_build_object('stale', count(*) filter (where c.stale)) else '{}' end,
-        array_agg(c.id) filter (where c.status = 'dead')
-    into v_data, v_dead
+    )
+        || case when bool_or(c.stale) then jsonb_build_object('stale', count(*) filter (where c.stale)) else '{}' end
+        || case when bool_or(c.released) then jsonb_build_object('released', count(*) filter (where c.released))
+            else '{}' end,
+        array_agg(c.id) filter (where c.status = 'dead'),
+        -- What was refused for its own sake, or never tried, says nothing about the system it was meant for.
+        jsonb_agg(jsonb_build_object(
+            'place', c.place, 'id', c.id, 'store', c.store, 'upstream', c.upstream, 'job', c.job, 'error', c.last_error,
+            'failed', case
+                when c.done or c.stale then false
+                when not c.throttled and not c.released and c.error_class = 'transient' then true
+            end,
+            'wait_ms', case when c.throttled then ceil(extract(epoch from c.next_retry_at - now()) * 1000) end
+        )) filter (where v_news and c.upstream is not null)
+    into v_data, v_dead, v_calls
     from changed c;
 
     if v_dead is not null then
         perform private.alert_dead_work(v_dead);
+    end if;
+    if exists (
+        select 1
+        from jsonb_to_recordset(v_calls) as r (store text, upstream text, failed boolean, wait_ms bigint)
+        left join public.circuit_breakers b on b.store = r.store and b.upstream = r.upstream
+        where r.failed or r.wait_ms is not null or b.state <> 'closed' or b.recent ~ '1'
+    ) then
+        perform private.judge_circuits(v_calls);
     end if;
 
     return private.ok(v_data);
@@ -163,7 +216,7 @@ $$;
 revoke execute on function public.report_work(text, jsonb) from public, anon, authenticated;
 grant execute on function public.report_work(text, jsonb) to service_role;
 comment on function public.report_work(text, jsonb) is
-    'Takes the results of a batch, [{id, fence, outcome: done|stale|failed, pushed, error_class, error, retry_after_ms}]: done, with the level that Shopify now has; or stale, compared with a level that it no longer had, which is forgotten, and due again at once; or retried later with backoff (never before retry_after_ms); or, after the last attempt or a permanent error, dead with a dead letter and an alert. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}, and stale when there is any. Callable by service_role. Codes: BAD_INPUT.';
+    'Takes the results of a batch, [{id, fence, outcome: done|stale|throttled|released|failed, pushed, error_class, error, retry_after_ms, job}]: done, with the level that Shopify now has; stale, compared with a level that it no longer had, which is forgotten, and due again at once; throttled, the upstream asked for patience, which costs no attempt within a day of the item''s making and holds back all that the store wants of that upstream; released, not tried, and due as before; or failed: retried later with backoff (never before retry_after_ms; after an hour when a plan or quota is used up, error_class limit), or, after the last attempt or a permanent error, dead with a dead letter and an alert. Results with the same job came from one call: the circuit breaker counts calls. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}, and stale and released when there are any. Callable by service_role. Codes: BAD_INPUT.';
 
 create function public.record_worker_run(
     p_worker text,
@@ -188,6 +241,8 @@ begin
         return private.fail('BAD_INPUT', 'p_worker must name the worker');
     end if;
 
+    perform private.alert_unknown_topics();
+
     -- Every change wakes a drain, and most find that another has done the work: they add nothing to any figure but
     -- that somebody drains. A little less than a minute, so that each tick of the clock is on record.
     if coalesce(p_claimed, 0) = 0 and exists (
@@ -211,4 +266,4 @@ revoke execute on function public.record_worker_run(text, timestamptz, integer, 
 grant execute on function public.record_worker_run(text, timestamptz, integer, integer, integer, integer, jsonb)
     to service_role;
 comment on function public.record_worker_run(text, timestamptz, integer, integer, integer, integer, jsonb) is
-    'Records one drain, from which health reads rates and the time of the last run. One that claimed nothing is left out when another was recorded within 50 seconds: the last run is at most so much later than it says. Returns {id}, null when left out. Callable by service_role. Codes: BAD_INPUT.';
+    'Records one drain, from which health reads rates and the time of the last run. One that claimed nothing is left out when another was recorded within 50 seconds: the last run is at most so much later than it says. Has people told of work under an unknown topic. Returns {id}, null when left out. Callable by service_role. Codes: BAD_INPUT.';

@@ -51,11 +51,12 @@ as $$
                     else round((recent.handled - recent.done)::numeric / recent.handled, 4) end
                 from recent
             ),
-            'last_run_at', (select max(r.finished_at) from public.worker_runs r)
+            'last_run_at', (select max(r.finished_at) from public.worker_runs r),
+            'open_circuits', (select count(*) from public.circuit_breakers b where b.state <> 'closed')
         )
     );
 $$;
 revoke execute on function public.get_health() from public, anon;
 grant execute on function public.get_health() to service_role;
 comment on function public.get_health() is
-    'Backlog, age of the oldest due item in seconds, dead items; items a minute and share of failures over the last 5 minutes; last drain. Callable by service_role only; no error codes.';
+    'Backlog, age of the oldest due item in seconds, dead items; items a minute and share of failures over the last 5 minutes; last drain; how many circuit breakers hold work back. Callable by service_role only; no error codes.';

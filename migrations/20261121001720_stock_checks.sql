@@ -4,7 +4,7 @@
 -- either side in between: otherwise an order that Shopify has counted already and whose webhook is still under way
 -- would be corrected away, and sold again.
 
-insert into public.queue_topics (topic, max_attempts) values ('stock_check', 5);
+insert into public.queue_topics (topic, upstream, max_attempts) values ('stock_check', 'shopify', 5);
 
 create table public.stock_checks (
     id bigint generated always as identity primary key,

@@ -20,6 +20,8 @@ insert into public.work_queue (topic, store, dedupe_key) select 'email', s.key, 
 insert into public.dead_letters (store, source, reason) select s.key, 'test', 'test' from public.stores s;
 insert into public.work_audit (store, work_id, topic, action) select s.key, 1, 'email', 'retry' from public.stores s;
 insert into public.store_audit (store, subject, action) select s.key, 'credentials', 'set' from public.stores s;
+insert into public.circuit_breakers (store, upstream) select s.key, 'access' from public.stores s;
+insert into public.queue_topic_changes (topic, before, after) values ('email', '{}', '{}');
 insert into public.event_archive (id, source, type, store, external_id, content_hash, payload)
 select row_number() over (order by s.key), 'shopify', 'orders/create', s.key, s.key || '/archived', 'access', '{}'
 from public.stores s;

@@ -1,16 +1,18 @@
 -- The figures behind the health answer.
 begin;
-select plan(10);
+select plan(11);
 
 -- Whatever waits already is out of the way.
 update public.work_queue set status = 'done';
 delete from public.worker_runs;
+delete from public.circuit_breakers;
 
 set local role service_role;
 set local request.jwt.claims = '{"role":"service_role"}';
 select is(
     public.get_health() -> 'data',
-    '{"pending": 0, "oldest_pending_s": 0, "dead": 0, "items_per_min": 0.0, "error_rate": 0, "last_run_at": null}',
+    '{"pending": 0, "oldest_pending_s": 0, "dead": 0, "items_per_min": 0.0, "error_rate": 0, "last_run_at": null,
+      "open_circuits": 0}',
     'an idle queue'
 );
 
@@ -44,6 +46,13 @@ reset role;
 update public.work_queue set lease_until = now() - interval '90 seconds' where dedupe_key = 'h4';
 set local role service_role;
 select is(public.get_health() #>> '{data,oldest_pending_s}', '90', 'a lost lease is due again');
+
+reset role;
+insert into public.circuit_breakers (store, upstream, state, retry_at, probe_id) values
+    ('bannos', 'shopify', 'open', now(), null), ('flourlane', 'shopify', 'half_open', now(), 1),
+    ('bannos', 'slack', 'closed', null, null);
+set local role service_role;
+select is(public.get_health() #>> '{data,open_circuits}', '2', 'outside systems that are left alone');
 
 set local role authenticated;
 set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';

@@ -165,8 +165,11 @@ select is(pg_temp.known('P-A'), 5, 'nor does a success that names none');
 -- Within the limit
 select pg_temp.wait('bannos', 'P-A', 'a7', 50), pg_temp.wait('bannos', 'P-B', 'b7', 40), pg_temp.wait('bannos', 'P-A', 'a8', 30),
     pg_temp.wait('bannos', 'P-A', 'a9', 20), pg_temp.wait('flourlane', 'P-A', 'f7', 10);
-select is(pg_temp.claim('w6', 2), 'a7 a8', 'the SKU that has waited longest takes its other pushes along, as far as the limit goes');
-select is(pg_temp.claim('w6', 2), 'b7 f7', 'what did not fit waits with it');
+select is(
+    pg_temp.claim('w6', 3), 'a7 a8 f7',
+    'the SKU that has waited longest takes its other pushes along, as far as the share of its store goes'
+);
+select is(pg_temp.claim('w6', 1), 'b7', 'what did not fit waits with it');
 reset role;
 select is(
     (select string_agg(w.dedupe_key, ' ' order by w.id) from public.work_queue w where w.status = 'processing'), 'a7 b7 a8 f7',

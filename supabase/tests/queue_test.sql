@@ -86,7 +86,7 @@ select is(
     'an item carries what its worker needs'
 );
 select is(
-    (select (r.status, r.locked_by, r.lease_until = now() + interval '60 s', r.fence)::text from pg_temp.row('q3') r),
+    (select (r.status, r.locked_by, r.lease_until = r.locked_at + interval '60 s', r.fence)::text from pg_temp.row('q3') r),
     '(processing,w1,t,1)', 'the row is leased'
 );
 select is(pg_temp.claim('w2', '{t_one,t_paused}', 100), 'q1 q2', 'a second worker gets the rest, not what is paused or not due');

@@ -1,9 +1,10 @@
 -- A claim among 100 000 waiting items, of which 1 000 are due, reads an index and touches what it takes.
 begin;
-select plan(11);
+select plan(17);
 
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
-insert into public.queue_topics (topic) values ('t_volume'), ('t_other');
+insert into public.queue_topics (topic) values ('t_volume'), ('t_other'), ('t_flood');
+insert into public.queue_topics (topic, rate_max, rate_duration_ms) values ('t_rated', 10, 60000);
 insert into public.work_queue (topic, store, dedupe_key, priority, status, next_retry_at)
 select
     't_volume', 'bannos', 'volume ' || n, n % 7, (case when n % 4 = 0 then 'error' else 'pending' end)::public.work_status,
@@ -24,6 +25,11 @@ select
     (case when n <= 100 then 'processing' else 'pending' end)::public.work_status,
     case when n <= 100 then now() + interval '1 minute' end
 from generate_series(1, 600) n;
+-- A flood: 100 000 items of one store, all due, longer than what another store waits for; and as many behind a rate.
+insert into public.work_queue (topic, store, dedupe_key, priority, next_retry_at)
+select t.topic, 'bannos', 'flood ' || n, n % 3, now() - make_interval(secs => n)
+from generate_series(1, 100000) n cross join (values ('t_flood'), ('t_rated')) as t (topic);
+insert into public.work_queue (topic, store, dedupe_key, priority) select 't_flood', 'flourlane', 'few ' || n, 9 from generate_series(1, 3) n;
 analyze public.work_queue;
 
 create temporary table reads (name text, fetched bigint, scanned bigint);
@@ -100,6 +106,29 @@ select is(
 );
 select pg_temp.note('pushes forced');
 
+select is(
+    (select string_agg(x.store || ' ' || x.items, ', ' order by x.store)
+     from (
+         select i ->> 'store' as store, count(*) as items
+         from jsonb_array_elements(public.claim_work('w', '{t_flood}', 100) #> '{data,items}') i group by 1
+     ) x),
+    'bannos 97, flourlane 3', 'a flood of one store leaves another what it needs'
+);
+select pg_temp.note('flood forced');
+reset role;
+set local enable_hashjoin = on;
+set local enable_mergejoin = on;
+set local enable_material = on;
+set local role service_role;
+select is(
+    jsonb_array_length(public.claim_work('w', '{t_flood,t_rated}', 100) #> '{data,items}'), 100, 'beside a flood behind a rate'
+);
+select pg_temp.note('flood');
+select is(
+    jsonb_array_length(public.claim_work('w', '{t_rated}', 100) #> '{data,items}'), 0, 'which lets no more through'
+);
+select pg_temp.note('rated');
+
 reset role;
 -- Each row is read twice: when it is chosen and when it is changed.
 select ok(
@@ -117,6 +146,15 @@ select ok(
 select ok(
     s.fetched <= 1700 and s.scanned = 0, 'whatever the plan: ' || s.fetched || ' ' || s.scanned
 ) from pg_temp.spent('pushes', 'pushes forced') s;
+select ok(
+    s.fetched <= 320 and s.scanned = 0, 'a claim in a flood reads what it takes: ' || s.fetched || ' ' || s.scanned
+) from pg_temp.spent('pushes forced', 'flood forced') s;
+select ok(
+    s.fetched <= 320 and s.scanned = 0, 'beside a flood behind a rate too: ' || s.fetched || ' ' || s.scanned
+) from pg_temp.spent('flood forced', 'flood') s;
+select ok(
+    s.fetched <= 20 and s.scanned = 0, 'and of what is held back next to nothing: ' || s.fetched || ' ' || s.scanned
+) from pg_temp.spent('flood', 'rated') s;
 
 select * from finish();
 rollback;

@@ -78,16 +78,15 @@ impl Answer<'_> {
         let (status, header) = (self.status, self.retry_after);
         let failure = match status {
             401 | 403 => WorkFailure::permanent(format!("Shopify refused the access token ({status})")),
-            402 => WorkFailure {
-                class: ErrorClass::Limit,
-                error: "Shopify has frozen the shop for its plan (402)".into(),
-                retry_after_ms: retry_after::wait_ms(header, now),
-            },
+            402 => WorkFailure::limit(
+                "Shopify has frozen the shop for its plan (402)",
+                retry_after::wait_ms(header, now),
+            ),
             _ => upstream_status::failure("Shopify", status, header, now),
         };
         let kind = match (status, failure.class) {
             (401 | 403, _) => Kind::Access,
-            (429, _) => Kind::Throttled,
+            (429 | 430, _) => Kind::Throttled,
             (_, ErrorClass::Transient) => Kind::Passing,
             _ => Kind::Refused,
         };
@@ -122,7 +121,7 @@ fn by_error(error: &Value, body: &Value) -> Refusal {
     let (kind, failure) = match code {
         Some("THROTTLED") => {
             let wait = throttle_wait_ms(body).unwrap_or(THROTTLED_WAIT_MS);
-            (Kind::Throttled, WorkFailure::transient(text, Some(wait)))
+            (Kind::Throttled, WorkFailure::throttled(text, Some(wait)))
         }
         None | Some("INTERNAL_SERVER_ERROR" | "TIMEOUT" | "SERVICE_UNAVAILABLE") => {
             (Kind::Passing, WorkFailure::transient(text, None))

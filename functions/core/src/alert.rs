@@ -54,6 +54,8 @@ fn text(item: &WorkItem) -> String {
 fn headline(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "dead_work" => "work was given up and needs a decision",
+        "circuit_open" => "a system outside fails: what is meant for it waits, and is tried again by itself",
+        "unknown_topic" => "work waits that nobody here knows how to do",
         "dead_letter" => "a webhook could not be processed and was put aside",
         "missing_fields" => "an order lacks what the kitchen needs",
         "stock_short" => "an order waits for stock",

@@ -16,6 +16,10 @@ mod user_tokens;
 pub use shopify::{ADMIN_TOKEN, AdminUrl, CREDENTIALS_KEY, key_ring, shopify_keys};
 pub use user_tokens::TokenSettings;
 
+/// Requests that a drain may make unless it is told otherwise: far below what the paid plan of Cloudflare allows. The
+/// free one allows 50.
+const SUBREQUESTS: usize = 900;
+
 /// Where a setting comes from.
 pub type Getter<'a> = &'a dyn Fn(&str) -> Option<String>;
 
@@ -168,10 +172,13 @@ pub struct WorkerSettings {
     /// Where alerts go of stores that have no webhook of their own; without it they go nowhere. Whoever knows it can
     /// write there.
     pub slack_webhook: Option<Secret>,
+    /// Requests that one drain may make.
+    pub subrequests: usize,
 }
 
 impl WorkerSettings {
-    /// Reads the database settings, `SHOPIFY_ADMIN_URL`, `CREDENTIALS_KEY` and `SLACK_WEBHOOK_URL`.
+    /// Reads the database settings, `SHOPIFY_ADMIN_URL`, `CREDENTIALS_KEY`, `SLACK_WEBHOOK_URL` and
+    /// `QUEUE_SUBREQUESTS`.
     ///
     /// # Errors
     /// A [`Fault`] that names every problem.
@@ -185,7 +192,15 @@ impl WorkerSettings {
             reader.problem("SLACK_WEBHOOK_URL", "is not an http(s) address without user, query or fragment");
         }
         let slack_webhook = slack_webhook.map(Secret::new);
-        reader.finish(Self { database, admin_url, key_ring, slack_webhook })
+        let subrequests = match reader.optional("QUEUE_SUBREQUESTS").map(|number| number.parse()) {
+            None => SUBREQUESTS,
+            Some(Ok(number)) if (20..=10_000).contains(&number) => number,
+            Some(_) => {
+                reader.problem("QUEUE_SUBREQUESTS", "is not a number from 20 to 10000");
+                SUBREQUESTS
+            }
+        };
+        reader.finish(Self { database, admin_url, key_ring, slack_webhook, subrequests })
     }
 }
 

@@ -11,7 +11,8 @@ pub fn failure(upstream: &str, status: u16, retry_after: Option<&str>, now: i64)
     let wait = retry_after::wait_ms(retry_after, now);
     match status {
         // 430 is Shopify's own: too many suspicious requests.
-        408 | 425 | 429 | 430 => WorkFailure::transient(format!("{upstream} asked to wait ({status})"), wait),
+        429 | 430 => WorkFailure::throttled(format!("{upstream} asked to wait ({status})"), wait),
+        408 | 425 => WorkFailure::transient(format!("{upstream} asked to come again ({status})"), wait),
         300..=399 => {
             WorkFailure::permanent(format!("{upstream} redirected, which is never followed ({status})"))
         }
@@ -41,6 +42,7 @@ mod tests {
         ] {
             let failure = failure("Slack", status, header, 0);
             assert_eq!((failure.class, failure.retry_after_ms), (class, wait), "{status}");
+            assert_eq!(failure.throttled, status == 429);
             assert!(failure.error.starts_with("Slack ") && failure.error.ends_with(&format!("({status})")));
         }
     }

@@ -2,6 +2,10 @@
 //!
 //! Knows the shape of both and nothing of any topic.
 
+mod claim;
+
+pub use claim::Claim;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -62,20 +66,38 @@ pub struct WorkFailure {
     pub error: String,
     /// How long to wait when the upstream said so.
     pub retry_after_ms: Option<u64>,
+    /// The upstream is well but asks for patience: nothing is wrong with the item, nor with the upstream.
+    pub throttled: bool,
 }
 
 impl WorkFailure {
     /// A failure that another try may cure.
     #[must_use]
     pub fn transient(error: impl Into<String>, retry_after_ms: Option<u64>) -> Self {
-        let retry_after_ms = retry_after_ms.map(|wait| wait.min(LONGEST_WAIT_MS));
-        Self { class: ErrorClass::Transient, error: error.into(), retry_after_ms }
+        Self::new(ErrorClass::Transient, error, retry_after_ms)
     }
 
     /// A failure that no further try can cure.
     #[must_use]
     pub fn permanent(error: impl Into<String>) -> Self {
-        Self { class: ErrorClass::Permanent, error: error.into(), retry_after_ms: None }
+        Self::new(ErrorClass::Permanent, error, None)
+    }
+
+    /// A plan or quota is used up: not for ever, but not for seconds either.
+    #[must_use]
+    pub fn limit(error: impl Into<String>, retry_after_ms: Option<u64>) -> Self {
+        Self::new(ErrorClass::Limit, error, retry_after_ms)
+    }
+
+    /// The upstream asks for patience, for so long when it says.
+    #[must_use]
+    pub fn throttled(error: impl Into<String>, retry_after_ms: Option<u64>) -> Self {
+        Self { throttled: true, ..Self::transient(error, retry_after_ms) }
+    }
+
+    fn new(class: ErrorClass, error: impl Into<String>, retry_after_ms: Option<u64>) -> Self {
+        let retry_after_ms = retry_after_ms.map(|wait| wait.min(LONGEST_WAIT_MS));
+        Self { class, error: error.into(), retry_after_ms, throttled: false }
     }
 }
 
@@ -86,7 +108,7 @@ pub struct WorkResult {
     pub id: i64,
     /// The fence it was claimed with.
     pub fence: i64,
-    /// `done`, `stale` or `failed`.
+    /// `done`, `stale`, `throttled`, `released` or `failed`.
     pub outcome: &'static str,
     /// Level that Shopify confirmed, for a push that is done.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -97,14 +119,25 @@ pub struct WorkResult {
     pub error: Option<String>,
     /// Wait that the upstream asked for.
     pub retry_after_ms: Option<u64>,
+    /// Which call of the batch it came from: one call that fails for many items is one failure of the upstream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<usize>,
 }
 
 impl WorkResult {
     /// The effect happened.
     #[must_use]
     pub fn done(id: i64, fence: i64) -> Self {
-        let outcome = "done";
-        Self { id, fence, outcome, pushed: None, error_class: None, error: None, retry_after_ms: None }
+        Self {
+            id,
+            fence,
+            outcome: "done",
+            pushed: None,
+            error_class: None,
+            error: None,
+            retry_after_ms: None,
+            job: None,
+        }
     }
 
     /// Shopify now has this level.
@@ -121,6 +154,12 @@ impl WorkResult {
         Self { outcome: "stale", ..failed }
     }
 
+    /// Nothing was tried: the item goes back as it was.
+    #[must_use]
+    pub fn released(id: i64, fence: i64) -> Self {
+        Self { outcome: "released", ..Self::done(id, fence) }
+    }
+
     /// The effect did not happen, or nobody knows.
     #[must_use]
     pub fn failed(id: i64, fence: i64, failure: &WorkFailure) -> Self {
@@ -128,11 +167,11 @@ impl WorkResult {
         Self {
             id,
             fence,
-            outcome: "failed",
-            pushed: None,
+            outcome: if failure.throttled { "throttled" } else { "failed" },
             error_class: Some(failure.class),
             error: Some(error),
             retry_after_ms: failure.retry_after_ms,
+            ..Self::done(id, fence)
         }
     }
 
@@ -146,6 +185,22 @@ impl WorkResult {
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.outcome == "stale"
+    }
+
+    /// Whether nothing was tried.
+    #[must_use]
+    pub fn is_released(&self) -> bool {
+        self.outcome == "released"
+    }
+
+    /// What it says of the upstream: that it is well, that it is not, or nothing.
+    #[must_use]
+    pub fn health(&self) -> Option<bool> {
+        match (self.outcome, self.error_class) {
+            ("done" | "stale", _) => Some(true),
+            ("failed", Some(ErrorClass::Transient)) => Some(false),
+            _ => None,
+        }
     }
 }
 
@@ -187,6 +242,27 @@ mod tests {
             serde_json::to_value(WorkResult::failed(7, 3, &failure)).unwrap(),
             json!({"id":7,"fence":3,"outcome":"failed","error_class":"transient","error":"timeout","retry_after_ms":1500})
         );
+    }
+
+    #[test]
+    fn patience_is_no_failure_and_what_was_not_tried_says_nothing() {
+        let throttled = WorkResult::failed(7, 3, &WorkFailure::throttled("asked to wait", Some(2000)));
+        assert_eq!(
+            serde_json::to_value(&throttled).unwrap(),
+            json!({"id":7,"fence":3,"outcome":"throttled","error_class":"transient","error":"asked to wait","retry_after_ms":2000})
+        );
+        let released = WorkResult { job: Some(4), ..WorkResult::released(7, 3) };
+        assert_eq!(
+            serde_json::to_value(&released).unwrap(),
+            json!({"id":7,"fence":3,"outcome":"released","error_class":null,"error":null,"retry_after_ms":null,"job":4})
+        );
+        let health = |failure| WorkResult::failed(1, 1, &failure).health();
+        assert_eq!(health(WorkFailure::transient("", None)), Some(false));
+        assert_eq!(health(WorkFailure::permanent("")), None);
+        assert_eq!(health(WorkFailure::limit("", None)), None);
+        assert_eq!((throttled.health(), released.health()), (None, None));
+        assert_eq!(WorkResult::stale(1, 1, "").health(), Some(true));
+        assert!(released.is_released() && !throttled.is_released() && !throttled.is_done());
     }
 
     #[test]

@@ -101,8 +101,8 @@ impl From<Stop> for WorkFailure {
     fn from(stop: Stop) -> Self {
         match stop {
             Stop::Access(reason) | Stop::Refused(reason) | Stop::TooCostly(reason) => Self::permanent(reason),
-            Stop::Wait(reason, ms) => Self::transient(reason, Some(ms)),
-            Stop::Limit(error) => Self { class: ErrorClass::Limit, error, retry_after_ms: None },
+            Stop::Wait(reason, ms) => Self::throttled(reason, Some(ms)),
+            Stop::Limit(reason) => Self::limit(reason, None),
             other => Self::transient(other.reason(), None),
         }
     }
@@ -219,8 +219,8 @@ mod tests {
     #[test]
     fn work_waits_as_long_as_shopify_asks() {
         let failure = WorkFailure::from(Stop::Wait("x".into(), 90_000));
-        assert_eq!((failure.class, failure.retry_after_ms), (ErrorClass::Transient, Some(90_000)));
-        let frozen = WorkFailure { class: ErrorClass::Limit, error: "x".into(), retry_after_ms: None };
+        assert_eq!((failure.throttled, failure.retry_after_ms), (true, Some(90_000)));
+        let frozen = WorkFailure::limit("x", None);
         let stop = Stop::from(Refusal { kind: Kind::Refused, failure: frozen.clone() });
         assert_eq!((stop.word(), WorkFailure::from(stop)), ("refused", frozen));
     }

@@ -34,6 +34,9 @@ const SCHEDULES: &[(&str, Job)] = &[
     ("5,20,35,50 * * * *", Job::Reconcile),
 ];
 
+/// The clock has time: its drains stay for what a rate or a breaker holds back.
+const DRAIN: &str = r#"{"patient":true}"#;
+
 /// What the function that decides batches is asked for.
 const ORCHESTRATE: &str = r#"{"jobType":"orchestrate"}"#;
 
@@ -57,7 +60,7 @@ const CHORE_LIMIT_MS: u64 = 60_000;
 /// A fault when there is none or it failed; nobody else will hear of it.
 pub async fn run(cron: &str, env: &Env, settings: &GatewaySettings, id: &str) -> Result<(), Fault> {
     match job_of(cron) {
-        Some(Job::Drain) => start(kick::QUEUE_WORKER, None, env, settings, id).await,
+        Some(Job::Drain) => start(kick::QUEUE_WORKER, Some(DRAIN), env, settings, id).await,
         Some(Job::Orchestrate) => start(BATCH_PROCESSOR, Some(ORCHESTRATE), env, settings, id).await,
         Some(Job::Housekeeping) => housekeeping(settings).await,
         Some(Job::RepairGaps) => start(GAP_REPAIR, None, env, settings, id).await,

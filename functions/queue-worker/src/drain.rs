@@ -1,24 +1,31 @@
 //! One drain: claim, do, report, until nothing is due or the time is over.
 //!
-//! Overlapping drains are safe: leases and fences in the database see to that. A drain that dies loses nothing.
+//! Overlapping drains are safe: leases and fences in the database see to that. A drain that dies loses nothing. What
+//! hangs is not waited for before more is claimed: it keeps its own lane and is reported when it ends.
 
-use crate::{Setup, alert, lanes, mapping, push, queue, refund, replay, stock_check};
-use ordak_core::{
-    envelope::Fault,
-    inventory_push::{self, Call, Unmapped},
-    work::{WorkFailure, WorkItem, WorkResult},
+use crate::{
+    Setup,
+    job::{self, Job, TOPICS},
+    lanes::Lanes,
+    queue,
+    run::Run,
 };
-use ordak_edge::{clock, request_id};
-use serde::Serialize;
-use serde_json::{Value, json};
-use std::{collections::BTreeMap, time::Duration};
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use ordak_core::{envelope::Fault, work::WorkResult};
+use ordak_edge::{clock, deadline::within, request_id};
+use std::{
+    cell::{Cell, RefCell},
+    future::Future,
+    time::Duration,
+};
+use worker::Delay;
 
-/// Topics that somebody here can carry out. Others wait in the queue.
-const TOPICS: [&str; 5] = [push::TOPIC, replay::TOPIC, alert::TOPIC, refund::TOPIC, stock_check::TOPIC];
 /// Items a claim.
 const BATCH: usize = 100;
 /// Jobs at a time: a worker has six outgoing connections.
 const WIDTH: usize = 6;
+/// Jobs of a lane at a time, so that one that hangs leaves places to others.
+const LANE_WIDTH: usize = 4;
 /// No claim later than this after the start.
 const CLAIM_MS: u64 = 25_000;
 /// No upstream is waited for beyond this: the runtime ends work after an answer at 30 s.
@@ -27,87 +34,45 @@ const END_MS: u64 = 28_000;
 const EXCHANGE_MS: u64 = 10_000;
 /// What is left of an item's lease must be at least this for its job to start.
 const MARGIN_MS: u64 = 2_000;
-
-/// What came of one topic.
-#[derive(Debug, Default, PartialEq, Eq, Serialize)]
-struct Tally {
-    claimed: u64,
-    done: u64,
-    failed: u64,
-    /// Claimed again at once, as what they were compared with is no more.
-    #[serde(skip_serializing_if = "is_zero")]
-    stale: u64,
-}
-
-fn is_zero(count: &u64) -> bool {
-    *count == 0
-}
-
-/// What came of a drain.
-#[derive(Debug, Default)]
-pub struct Run {
-    /// Items that were leased.
-    pub claimed: u64,
-    /// Items that are done.
-    pub done: u64,
-    /// Items that will be tried again.
-    pub retried: u64,
-    /// Items that were given up.
-    pub dead: u64,
-    by_topic: BTreeMap<String, Tally>,
-    ms: u64,
-}
-
-impl Run {
-    /// As the function answers it.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        json!({
-            "claimed": self.claimed, "done": self.done, "retried": self.retried, "dead": self.dead,
-            "by_topic": self.by_topic, "ms": self.ms,
-        })
-    }
-
-    fn count(&mut self, items: &[WorkItem], results: &[WorkResult], reported: &queue::Reported) {
-        self.claimed += items.len() as u64;
-        self.done += reported.done;
-        self.retried += reported.retried;
-        self.dead += reported.dead;
-        for item in items {
-            let tally = self.by_topic.entry(item.topic.clone()).or_default();
-            tally.claimed += 1;
-            match results.iter().find(|result| result.id == item.id) {
-                Some(result) if result.is_done() => tally.done += 1,
-                Some(result) if result.is_stale() => tally.stale += 1,
-                _ => tally.failed += 1,
-            }
-        }
-    }
-}
-
-/// Something to carry out.
-enum Job {
-    Push(Call),
-    LookUp(Unmapped),
-    /// Items of one store.
-    Look(Vec<WorkItem>),
-    Replay(WorkItem),
-    Alert(WorkItem),
-    Refund(WorkItem),
-}
+/// With places free, how long one result waits for the next before they are reported and more is claimed.
+const GATHER_MS: u64 = 250;
+/// How long until more is claimed beside what is under way or held back: others may have become due.
+const LOOK_AGAIN_MS: u64 = 1_000;
+/// Requests that are kept for reporting and recording.
+const RESERVE: usize = 6;
 
 /// A drain under way.
 pub struct Drain<'a> {
     setup: &'a Setup,
     worker: String,
     started: u64,
+    /// Whether to stay for what is due but held back by a rate or a breaker: the clock's drains do.
+    patient: bool,
+    /// How many requests may still be made.
+    budget: Cell<usize>,
+    jobs: Cell<usize>,
+    run: RefCell<Run>,
 }
+
+/// A job with the end of its lease.
+type Leased = (Job, Option<u64>);
+
+/// The lane of a job that has ended, and its results.
+type Ended = (usize, Vec<WorkResult>);
 
 impl<'a> Drain<'a> {
     /// Starts one. Its name is new, whatever the request is called: leases are proved with it.
     #[must_use]
-    pub fn new(setup: &'a Setup) -> Self {
-        Self { setup, worker: format!("queue-worker/{}", request_id::fresh()), started: clock::now_ms() }
+    pub fn new(setup: &'a Setup, patient: bool) -> Self {
+        Self {
+            setup,
+            worker: format!("queue-worker/{}", request_id::fresh()),
+            started: clock::now_ms(),
+            patient,
+            budget: Cell::new(setup.settings.subrequests),
+            jobs: Cell::new(0),
+            run: RefCell::default(),
+        }
     }
 
     /// Drains and records the run.
@@ -115,12 +80,13 @@ impl<'a> Drain<'a> {
     /// # Errors
     /// The first fault of the database. What was done before it is recorded all the same; a drain that could not even
     /// claim is none.
-    pub async fn run(&self) -> Result<Run, Fault> {
-        let mut run = Run::default();
-        let result = self.drain(&mut run).await;
-        run.ms = self.elapsed();
+    pub async fn run(self) -> Result<Run, Fault> {
+        let result = self.drain().await;
+        self.run.borrow_mut().ms = self.elapsed();
+        let run = self.run.take();
         if result.is_ok() || run.claimed > 0 {
-            let recorded = queue::record(&self.setup.rpc, &self.record_of(&run)).await;
+            let record = run.to_record(&self.worker, &clock::rfc3339(self.started));
+            let recorded = queue::record(&self.setup.rpc, &record).await;
             result.and(recorded)?;
         } else {
             result?;
@@ -128,39 +94,117 @@ impl<'a> Drain<'a> {
         Ok(run)
     }
 
-    async fn drain(&self, run: &mut Run) -> Result<(), Fault> {
-        while self.elapsed() < CLAIM_MS {
-            let items = queue::claim(&self.setup.rpc, &self.worker, &TOPICS, BATCH).await?;
-            if items.is_empty() {
-                break;
+    async fn drain(&self) -> Result<(), Fault> {
+        let mut lanes = Lanes::new(LANE_WIDTH);
+        let mut running = FuturesUnordered::new();
+        loop {
+            let limit = self.claim_limit();
+            if limit > 0 && running.len() < WIDTH {
+                let held_back = self.claim(limit, &mut lanes).await?;
+                if let (Some(wait), true) = (held_back, running.is_empty() && lanes.is_empty()) {
+                    Delay::from(wait).await;
+                    continue;
+                }
             }
-            let results = self.carry_out(&items).await;
-            let reported = queue::report(&self.setup.rpc, &self.worker, &results).await?;
-            run.count(&items, &results, &reported);
+            if running.is_empty() && lanes.is_empty() {
+                return Ok(());
+            }
+            let results = self.round(&mut lanes, &mut running, |at, job| self.carry_out(at, job)).await;
+            self.report(results).await?;
         }
+    }
+
+    /// Claims more and puts it into its lanes. When there was nothing: how long to wait for what is held back, if that
+    /// is worth it.
+    async fn claim(&self, limit: usize, lanes: &mut Lanes<Leased>) -> Result<Option<Duration>, Fault> {
+        self.spend(1);
+        let claim = queue::claim(&self.setup.rpc, &self.worker, &TOPICS, limit, &lanes.busy()).await?;
+        self.run.borrow_mut().claimed(&claim.items);
+        self.run.borrow_mut().unreadable(claim.unreadable.len());
+        let nothing = claim.items.is_empty() && claim.unreadable.is_empty();
+        let ends = claim.items.iter().filter_map(|item| clock::parse(item.lease_until.as_deref()?)).min();
+        let stores = job::stores_with_keys(&claim.items);
+        if !stores.is_empty() {
+            // One call for the keys of all of them; none when nothing here leaves the house.
+            self.spend(1);
+            self.setup.shops.vault().prepare(&stores).await;
+        }
+        let (refused, jobs) = job::plan(claim.items);
+        for (lane, job) in jobs {
+            lanes.add(lane, (job, ends));
+        }
+        let known = refused.into_iter().chain(claim.unreadable).collect();
+        self.report(known).await?;
+        let wait =
+            claim.retry_in_ms.filter(|wait| nothing && self.patient && self.elapsed() + wait < CLAIM_MS);
+        Ok(wait.map(|wait| Duration::from_millis(wait.min(LOOK_AGAIN_MS))))
+    }
+
+    /// Runs jobs until all have ended, or some have and there is room for others. What will not be started goes back.
+    async fn round<F: Future<Output = Ended>>(
+        &self,
+        lanes: &mut Lanes<Leased>,
+        running: &mut FuturesUnordered<F>,
+        start: impl Fn(usize, Leased) -> F,
+    ) -> Vec<WorkResult> {
+        let (mut results, began) = (Vec::new(), clock::now_ms());
+        loop {
+            while running.len() < WIDTH
+                && let Some((at, job)) = lanes.next()
+            {
+                running.push(start(at, job));
+            }
+            let next = if running.len() < WIDTH && self.claim_limit() > 0 {
+                let left = LOOK_AGAIN_MS.saturating_sub(clock::now_ms().saturating_sub(began));
+                let patience = if results.is_empty() { left } else { left.min(GATHER_MS) };
+                match within(Duration::from_millis(patience), running.next()).await {
+                    Some(next) => next,
+                    None => return results,
+                }
+            } else {
+                running.next().await
+            };
+            let Some((at, ended)) = next else { return results };
+            for (job, _) in lanes.finished(at, job::went_well(&ended)) {
+                results.extend(job.release());
+            }
+            results.extend(ended);
+        }
+    }
+
+    async fn carry_out(&self, at: usize, (job, lease_end): Leased) -> Ended {
+        let number = self.jobs.replace(self.jobs.get() + 1);
+        // However little a drain may spend, every job fits into one.
+        let cost = job.cost().min(self.setup.settings.subrequests / 2);
+        if self.limit(lease_end).is_zero() || self.budget.get() < cost + RESERVE {
+            return (at, job.release());
+        }
+        self.spend(cost);
+        let mut results = job.carry_out(self.setup, || self.limit(lease_end)).await;
+        for result in &mut results {
+            result.job = Some(number);
+        }
+        (at, results)
+    }
+
+    async fn report(&self, results: Vec<WorkResult>) -> Result<(), Fault> {
+        if results.is_empty() {
+            return Ok(());
+        }
+        self.spend(1);
+        let reported = queue::report(&self.setup.rpc, &self.worker, &results).await?;
+        self.run.borrow_mut().reported(&results, &reported);
         Ok(())
     }
 
-    async fn carry_out(&self, items: &[WorkItem]) -> Vec<WorkResult> {
-        // One call for the keys of all of them; none when nothing here leaves the house.
-        self.setup.shops.vault().prepare(&stores_with_keys(items)).await;
-        let lease_end = items.iter().filter_map(|item| clock::parse(item.lease_until.as_deref()?)).min();
-        let (mut results, jobs) = jobs(items);
-        let limit = || self.limit(lease_end);
-        let done = lanes::run(jobs, WIDTH, |job| async move {
-            match (job, limit()) {
-                (job, limit) if limit.is_zero() => too_late(&job),
-                (Job::Push(call), _) => push::push(self.setup, call, limit).await,
-                (Job::LookUp(work), limit) => mapping::look_up(self.setup, work, limit).await,
-                (Job::Look(items), limit) => stock_check::look(self.setup, &items, limit).await,
-                (Job::Replay(item), limit) => vec![replay::replay(&self.setup.rpc, &item, limit).await],
-                (Job::Alert(item), limit) => vec![alert::tell(self.setup, &item, limit).await],
-                (Job::Refund(item), _) => vec![refund::refund(self.setup, &item, limit).await],
-            }
-        })
-        .await;
-        results.extend(done.into_iter().flatten());
-        results
+    /// How many items the time and the requests that are left are enough for.
+    fn claim_limit(&self) -> usize {
+        let affordable = self.budget.get().saturating_sub(RESERVE);
+        if self.elapsed() < CLAIM_MS { BATCH.min(affordable) } else { 0 }
+    }
+
+    fn spend(&self, requests: usize) {
+        self.budget.set(self.budget.get().saturating_sub(requests));
     }
 
     /// How long an exchange that starts now may take; zero when it is too late to start one.
@@ -172,100 +216,5 @@ impl<'a> Drain<'a> {
 
     fn elapsed(&self) -> u64 {
         clock::now_ms().saturating_sub(self.started)
-    }
-
-    fn record_of(&self, run: &Run) -> Value {
-        json!({
-            "p_worker": self.worker, "p_started_at": clock::rfc3339(self.started), "p_claimed": run.claimed,
-            "p_done": run.done, "p_retried": run.retried, "p_dead": run.dead, "p_by_topic": run.by_topic,
-        })
-    }
-}
-
-/// The stores whose keys are needed.
-fn stores_with_keys(items: &[WorkItem]) -> Vec<&str> {
-    items.iter().filter(|item| item.topic != replay::TOPIC).map(|item| item.store.as_str()).collect()
-}
-
-/// Results that are known without doing anything, and what is to be done, each with the name of its lane.
-fn jobs(items: &[WorkItem]) -> (Vec<WorkResult>, Vec<(String, Job)>) {
-    let (pushes, others): (Vec<WorkItem>, Vec<WorkItem>) =
-        items.iter().cloned().partition(|item| item.topic == push::TOPIC);
-    let plan = inventory_push::plan(&pushes);
-    let pushes =
-        plan.calls.into_iter().map(|call| (format!("{}/{}", push::TOPIC, call.store), Job::Push(call)));
-    let look_ups =
-        plan.unmapped.into_iter().map(|work| (format!("{}/{}", push::TOPIC, work.store), Job::LookUp(work)));
-    let (looks, others): (Vec<WorkItem>, Vec<WorkItem>) =
-        others.into_iter().partition(|item| item.topic == stock_check::TOPIC);
-    let mut stores: BTreeMap<String, Vec<WorkItem>> = BTreeMap::new();
-    for item in looks {
-        stores.entry(item.store.clone()).or_default().push(item);
-    }
-    let looks = stores
-        .into_iter()
-        .map(|(store, items)| (format!("{}/{store}", stock_check::TOPIC), Job::Look(items)));
-    let others = others.into_iter().map(|item| {
-        let lane = format!("{}/{}", item.topic, item.store);
-        let job = match item.topic.as_str() {
-            alert::TOPIC => Job::Alert(item),
-            refund::TOPIC => Job::Refund(item),
-            _ => Job::Replay(item),
-        };
-        (lane, job)
-    });
-    (plan.refused, pushes.chain(look_ups).chain(looks).chain(others).collect())
-}
-
-fn too_late(job: &Job) -> Vec<WorkResult> {
-    let failure = WorkFailure::transient("the drain ended before its turn", None);
-    let failed = |id, fence| WorkResult::failed(id, fence, &failure);
-    match job {
-        Job::Push(call) => call.failed(&failure),
-        Job::LookUp(work) => work.claims.iter().map(|claim| failed(claim.id, claim.fence)).collect(),
-        Job::Look(items) => items.iter().map(|item| failed(item.id, item.fence)).collect(),
-        Job::Replay(item) | Job::Alert(item) | Job::Refund(item) => {
-            vec![failed(item.id, item.fence)]
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn item(id: i64, topic: &str, store: &str) -> WorkItem {
-        serde_json::from_value(json!({"id": id, "topic": topic, "store": store, "fence": 1})).unwrap()
-    }
-
-    #[test]
-    fn each_topic_and_store_has_its_lane() {
-        let (_, jobs) =
-            jobs(&[item(1, replay::TOPIC, "a"), item(2, alert::TOPIC, "a"), item(3, replay::TOPIC, "b")]);
-        let lanes: Vec<&str> = jobs.iter().map(|(lane, _)| lane.as_str()).collect();
-        assert_eq!(lanes, ["order_ingest_retry/a", "slack_alert/a", "order_ingest_retry/b"]);
-        assert!(matches!(jobs[1].1, Job::Alert(_)) && matches!(jobs[2].1, Job::Replay(_)));
-    }
-
-    #[test]
-    fn what_stays_in_the_house_needs_no_keys() {
-        let items = [item(1, replay::TOPIC, "a"), item(2, push::TOPIC, "b"), item(3, alert::TOPIC, "c")];
-        assert_eq!(stores_with_keys(&items), ["b", "c"]);
-    }
-
-    #[test]
-    fn what_comes_too_late_is_reported_and_waits() {
-        let results = too_late(&Job::Replay(item(7, replay::TOPIC, "a")));
-        assert!(results.iter().all(|result| result.id == 7 && !result.is_done()));
-    }
-
-    #[test]
-    fn counts_by_topic_what_was_claimed() {
-        let mut run = Run::default();
-        let items = [item(1, replay::TOPIC, "a"), item(2, replay::TOPIC, "a")];
-        let reported = queue::Reported { done: 1, retried: 1, dead: 0 };
-        run.count(&items, &[WorkResult::done(1, 1)], &reported);
-        assert_eq!(run.by_topic[replay::TOPIC], Tally { claimed: 2, done: 1, failed: 1, stale: 0 });
-        assert_eq!((run.claimed, run.done, run.retried), (2, 1, 1));
     }
 }

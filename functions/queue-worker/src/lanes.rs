@@ -1,71 +1,84 @@
-//! Running jobs side by side, fairly: a free place goes to the lane that uses the fewest, so that one slow upstream
-//! holds up its own lane and not the others.
+//! Who goes next: a free place goes to the lane that uses the fewest, and no lane may use all, so that one slow upstream
+//! holds up its own lane and not the others. A lane in which everything fails is left alone.
 //!
 //! Knows nothing of what the jobs are.
 
-use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::{collections::VecDeque, future::Future};
+use std::collections::VecDeque;
+
+/// After so many failures in a row nothing more of a lane is started: the database's circuit breaker opens at as many.
+const FAILURES: usize = 5;
 
 struct Lane<J> {
     name: String,
     waiting: VecDeque<J>,
     running: usize,
+    failures: usize,
 }
 
-struct Lanes<J>(Vec<Lane<J>>);
+/// Jobs that wait, by lane.
+pub struct Lanes<J> {
+    lanes: Vec<Lane<J>>,
+    width: usize,
+}
 
 impl<J> Lanes<J> {
-    fn new(jobs: Vec<(String, J)>) -> Self {
-        let mut lanes: Vec<Lane<J>> = Vec::new();
-        for (name, job) in jobs {
-            match lanes.iter_mut().find(|lane| lane.name == name) {
-                Some(lane) => lane.waiting.push_back(job),
-                None => lanes.push(Lane { name, waiting: VecDeque::from([job]), running: 0 }),
-            }
-        }
-        Self(lanes)
+    /// No jobs yet; at most `width` of a lane will run at a time.
+    #[must_use]
+    pub fn new(width: usize) -> Self {
+        Self { lanes: Vec::new(), width }
     }
 
-    /// The next job and the number of its lane.
-    fn next(&mut self) -> Option<(usize, J)> {
+    /// Has a job wait in the lane of this name.
+    pub fn add(&mut self, name: String, job: J) {
+        match self.lanes.iter_mut().find(|lane| lane.name == name) {
+            Some(lane) => lane.waiting.push_back(job),
+            None => self.lanes.push(Lane { name, waiting: VecDeque::from([job]), running: 0, failures: 0 }),
+        }
+    }
+
+    /// The next job and the number of its lane; `None` when none may start now.
+    pub fn next(&mut self) -> Option<(usize, J)> {
+        let width = self.width;
         let (at, lane) = self
-            .0
+            .lanes
             .iter_mut()
             .enumerate()
-            .filter(|(_, lane)| !lane.waiting.is_empty())
+            .filter(|(_, lane)| !lane.waiting.is_empty() && lane.running < width)
             .min_by_key(|(_, lane)| lane.running)?;
         let job = lane.waiting.pop_front()?;
         lane.running += 1;
         Some((at, job))
     }
 
-    fn finished(&mut self, at: usize) {
-        if let Some(lane) = self.0.get_mut(at) {
-            lane.running = lane.running.saturating_sub(1);
+    /// A job of this lane has ended, well or not, or nobody can say. Gives back the jobs that will not be started, when
+    /// that was one failure too many.
+    pub fn finished(&mut self, at: usize, well: Option<bool>) -> Vec<J> {
+        let Some(lane) = self.lanes.get_mut(at) else { return Vec::new() };
+        lane.running = lane.running.saturating_sub(1);
+        match well {
+            Some(true) => lane.failures = 0,
+            Some(false) => lane.failures += 1,
+            None => {}
         }
+        if lane.failures < FAILURES { Vec::new() } else { lane.waiting.drain(..).collect() }
     }
-}
 
-/// Runs every job, at most `width` at a time; a job comes with the name of its lane. Results come in the order in
-/// which jobs end.
-pub async fn run<J, R, F>(jobs: Vec<(String, J)>, width: usize, start: impl Fn(J) -> F) -> Vec<R>
-where
-    F: Future<Output = R>,
-{
-    let mut lanes = Lanes::new(jobs);
-    let mut running = FuturesUnordered::new();
-    let mut results = Vec::new();
-    loop {
-        while running.len() < width {
-            let Some((at, job)) = lanes.next() else { break };
-            let job = start(job);
-            running.push(async move { (at, job.await) });
-        }
-        let Some((at, result)) = running.next().await else {
-            return results;
-        };
-        lanes.finished(at);
-        results.push(result);
+    /// Whether no job waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.lanes.iter().all(|lane| lane.waiting.is_empty())
+    }
+
+    /// Lanes of which nothing more is wanted now: they have enough, or everything in them fails.
+    #[must_use]
+    pub fn busy(&self) -> Vec<&str> {
+        self.lanes
+            .iter()
+            .filter(|lane| {
+                !lane.waiting.is_empty() || lane.running >= self.width || lane.failures >= FAILURES
+            })
+            .map(|lane| lane.name.as_str())
+            .collect()
     }
 }
 
@@ -73,48 +86,69 @@ where
 mod tests {
     use super::*;
 
-    fn jobs(list: &[(&str, u8)]) -> Vec<(String, u8)> {
-        list.iter().map(|(lane, job)| ((*lane).to_owned(), *job)).collect()
+    fn lanes(list: &[(&str, u8)]) -> Lanes<u8> {
+        let mut lanes = Lanes::new(4);
+        for (lane, job) in list {
+            lanes.add((*lane).to_owned(), *job);
+        }
+        lanes
     }
 
     #[test]
     fn places_are_shared_among_lanes() {
-        let mut lanes = Lanes::new(jobs(&[("a", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 5), ("b", 6)]));
+        let mut lanes = lanes(&[("a", 1), ("a", 2), ("a", 3), ("a", 4), ("b", 5), ("b", 6)]);
         let first: Vec<u8> = (0..4).filter_map(|_| lanes.next()).map(|(_, job)| job).collect();
         assert_eq!(first, [1, 5, 2, 6]);
     }
 
     #[test]
     fn a_free_place_goes_to_the_lane_that_uses_the_fewest() {
-        let mut lanes = Lanes::new(jobs(&[("slow", 1), ("slow", 2), ("slow", 3), ("fast", 4), ("fast", 5)]));
+        let mut lanes = lanes(&[("slow", 1), ("slow", 2), ("slow", 3), ("fast", 4), ("fast", 5)]);
         let started: Vec<(usize, u8)> = (0..3).filter_map(|_| lanes.next()).collect();
         assert_eq!(started, [(0, 1), (1, 4), (0, 2)]);
-        lanes.finished(1);
+        assert!(lanes.finished(1, Some(true)).is_empty());
         assert_eq!(lanes.next(), Some((1, 5)));
     }
 
     #[test]
-    fn a_slow_lane_does_not_stop_another() {
-        let all = jobs(&[("slow", 0), ("slow", 0), ("slow", 0), ("fast", 1), ("fast", 2), ("fast", 3)]);
-        let done = std::cell::RefCell::new(Vec::new());
-        let work = run(all, 2, |job| {
-            let done = &done;
-            async move {
-                if job == 0 {
-                    std::future::pending::<()>().await;
-                }
-                done.borrow_mut().push(job);
-            }
-        });
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert!(std::pin::pin!(work).poll(&mut context).is_pending());
-        assert_eq!(*done.borrow(), [1, 2, 3]);
+    fn no_lane_takes_every_place() {
+        let mut lanes = lanes(&[("slow", 1), ("slow", 2), ("slow", 3), ("slow", 4), ("slow", 5)]);
+        let started = std::iter::from_fn(|| lanes.next()).count();
+        assert_eq!((started, lanes.next()), (4, None));
+        assert_eq!(lanes.busy(), ["slow"]);
+        lanes.add("fast".into(), 6);
+        assert_eq!(lanes.next(), Some((1, 6)));
+        assert_eq!(lanes.busy(), ["slow"]);
+        lanes.finished(0, None);
+        assert_eq!(lanes.next(), Some((0, 5)));
     }
 
     #[test]
-    fn nothing_to_do_is_done_at_once() {
-        let work = run(jobs(&[]), 6, |job: u8| async move { job });
-        let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-        assert_eq!(std::pin::pin!(work).poll(&mut context), std::task::Poll::Ready(Vec::new()));
+    fn a_lane_in_which_everything_fails_is_left_alone() {
+        let mut lanes =
+            lanes(&[("dead", 0), ("dead", 1), ("dead", 2), ("dead", 3), ("dead", 4), ("dead", 5)]);
+        for failure in 1..=5 {
+            let (at, _) = lanes.next().unwrap();
+            assert_eq!(
+                lanes.finished(at, Some(false)),
+                if failure < 5 { vec![] } else { vec![5] },
+                "{failure}"
+            );
+        }
+        lanes.add("dead".into(), 6);
+        lanes.add("well".into(), 7);
+        assert_eq!(lanes.finished(0, None), [6]);
+        assert_eq!((lanes.next(), lanes.busy()), (Some((1, 7)), vec!["dead"]));
+    }
+
+    #[test]
+    fn a_success_between_failures_starts_the_count_again() {
+        let mut lanes = lanes(&[("a", 0)]);
+        for well in [false, false, false, false, true, false, false, false, false] {
+            lanes.finished(0, Some(well));
+        }
+        lanes.finished(0, None);
+        assert_eq!(lanes.next(), Some((0, 0)));
+        assert!(lanes.busy().is_empty());
     }
 }

@@ -5,12 +5,14 @@
 
 mod alert;
 mod drain;
+mod job;
 mod lanes;
 mod mapping;
 mod push;
 mod queue;
 mod refund;
 mod replay;
+mod run;
 mod stock_check;
 
 use drain::Drain;
@@ -21,13 +23,18 @@ use ordak_core::{
 };
 use ordak_edge::{
     answer::Answer,
+    body,
     isolate::{PerIsolate, Variables, getter},
     rpc::Rpc,
     serve::{Call, Function},
     shop_access::ShopAccess,
 };
+use serde::Deserialize;
 use std::rc::Rc;
 use worker::{Context, Env, Request, Response, event};
+
+/// No wish is longer.
+const LONGEST_BODY: usize = 1024;
 
 thread_local! {
     static SETUP: PerIsolate<Setup> = PerIsolate::default();
@@ -64,11 +71,29 @@ async fn work(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     if !setup.settings.database.service_key.is_presented(apikey.as_deref(), authorization.as_deref()) {
         return Err(Rejection::unauthenticated("the service key is needed").into());
     }
-    let run = Drain::new(&setup).run().await?;
+    let run = Drain::new(&setup, is_patient(call).await?).run().await?;
     let answer = |outcome| Answer::envelope(&Envelope::done(run.to_json()), outcome);
     Ok(match (run.claimed, run.dead) {
         (0, _) => answer("idle").without_news(),
         (_, 0) => answer("drained"),
         _ => answer("gave_up").worth_attention(),
     })
+}
+
+/// What a request may say.
+#[derive(Default, Deserialize)]
+struct Wish {
+    /// Whoever asks has time: the drain stays for what is due but held back.
+    #[serde(default)]
+    patient: bool,
+}
+
+async fn is_patient(call: &mut Call) -> Result<bool, Failure> {
+    let body = body::read(&mut call.request, LONGEST_BODY).await?;
+    let wish: Wish = match body.as_slice() {
+        [] => Wish::default(),
+        body => serde_json::from_slice(body)
+            .map_err(|_| Rejection::bad_input("the body may be {\"patient\": true}"))?,
+    };
+    Ok(wish.patient)
 }

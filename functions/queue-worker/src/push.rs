@@ -16,7 +16,7 @@ use std::time::Duration;
 pub const TOPIC: &str = "inventory_push";
 
 /// How often the innocent rest of a refused call is sent again before it waits for the next drain.
-const ROUNDS: usize = 5;
+pub const ROUNDS: usize = 5;
 
 /// Makes a call, and again without the items for which it was refused; `limit` holds for each exchange.
 pub async fn push(setup: &Setup, call: Call, limit: impl Fn() -> Duration) -> Vec<WorkResult> {

@@ -1,10 +1,10 @@
 //! The queue's RPCs.
 //!
-//! Knows their names and shapes. A claim that holds a row it cannot read gives the others.
+//! Knows their names and shapes.
 
 use ordak_core::{
     envelope::{Envelope, Failure, Fault},
-    work::{WorkItem, WorkResult},
+    work::{Claim, WorkResult},
 };
 use ordak_edge::{rest_error::Caller, rpc::Rpc};
 use serde::{Deserialize, Serialize};
@@ -28,18 +28,19 @@ pub struct Reported {
     pub dead: u64,
 }
 
-/// Leases up to `limit` due items of these topics.
+/// Leases up to `limit` due items of these topics, but none of the lanes that are `busy`.
 ///
 /// # Errors
 /// A fault when the database does not answer as it should.
-pub async fn claim(rpc: &Rpc, worker: &str, topics: &[&str], limit: usize) -> Result<Vec<WorkItem>, Fault> {
-    let arguments = json!({"p_worker": worker, "p_topics": topics, "p_limit": limit});
-    let mut data = call(rpc, "claim_work", &arguments).await?;
-    let items = data.get_mut("items").map(Value::take);
-    let Some(Value::Array(items)) = items else {
-        return Err(Fault::internal("claim_work: no items"));
-    };
-    Ok(items.into_iter().filter_map(|item| serde_json::from_value(item).ok()).collect())
+pub async fn claim(
+    rpc: &Rpc,
+    worker: &str,
+    topics: &[&str],
+    limit: usize,
+    busy: &[&str],
+) -> Result<Claim, Fault> {
+    let arguments = json!({"p_worker": worker, "p_topics": topics, "p_limit": limit, "p_busy": busy});
+    Claim::read(&ask(rpc, "claim_work", &arguments).await?)
 }
 
 /// Reports a whole batch. Asked once more when nothing comes back: a lost report makes finished work run again.
@@ -68,13 +69,17 @@ pub async fn record(rpc: &Rpc, run: &impl Serialize) -> Result<(), Fault> {
 /// # Errors
 /// As [`claim`].
 pub async fn call(rpc: &Rpc, function: &str, arguments: &impl Serialize) -> Result<Value, Fault> {
+    let body = ask(rpc, function, arguments).await?;
+    Envelope::read(&body)?.into_data().map_err(|failure| ours(function, failure))
+}
+
+/// The answer as it came.
+async fn ask(rpc: &Rpc, function: &str, arguments: &impl Serialize) -> Result<Vec<u8>, Fault> {
     let arguments = serde_json::to_vec(arguments)
         .map_err(|error| Fault::internal(format!("{function}: arguments cannot be written: {error}")))?;
-    let body = rpc
-        .call(function, arguments, LIMIT)
+    rpc.call(function, arguments, LIMIT)
         .await
-        .map_err(|error| ours(function, error.into_failure(function, Caller::Service)))?;
-    Envelope::read(&body)?.into_data().map_err(|failure| ours(function, failure))
+        .map_err(|error| ours(function, error.into_failure(function, Caller::Service)))
 }
 
 fn ours(function: &str, failure: Failure) -> Fault {

@@ -7,6 +7,7 @@ pub mod figures;
 pub mod gate;
 pub mod ground;
 pub mod processes;
+pub mod queue;
 pub mod session;
 pub mod storm;
 pub mod traffic;

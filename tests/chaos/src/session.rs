@@ -66,6 +66,16 @@ impl Session {
         rows.iter().map(|row| Ok(row.try_get(0)?)).collect()
     }
 
+    /// Begins a transaction.
+    pub async fn begin(&self) -> Outcome {
+        Ok(self.client.batch_execute("begin").await?)
+    }
+
+    /// Commits it.
+    pub async fn commit(&self) -> Outcome {
+        Ok(self.client.batch_execute("commit").await?)
+    }
+
     /// The data of an envelope that says ok.
     pub async fn data(&self, query: &str, parameters: &[&(dyn ToSql + Sync)]) -> Outcome<Value> {
         let answer = self.value(query, parameters).await?;

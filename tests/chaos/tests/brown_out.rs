@@ -147,7 +147,8 @@ async fn settle(stack: &Stack, db: &Db, trials: &mut [Trial]) -> Outcome {
     }
 }
 
-/// Makes what waits for another attempt due; tells of each how many seconds it would have waited.
+/// Makes what waits for another attempt due, and has circuit breakers forget it; tells of each item how many seconds it
+/// would have waited.
 async fn hurry(db: &Db, ids: &[i64]) -> Outcome<Vec<(i64, i64)>> {
     let waiting = "select w.id, extract(epoch from w.next_retry_at - now())::integer as waits_s
         from public.work_queue w
@@ -161,6 +162,8 @@ async fn hurry(db: &Db, ids: &[i64]) -> Outcome<Vec<(i64, i64)>> {
     let ids: Vec<i64> = waits.iter().map(|(id, _)| *id).collect();
     let statement =
         "update public.work_queue set next_retry_at = now() where id = any($1) and status = 'error'";
+    db.execute(statement, &[&ids]).await?;
+    let statement = "delete from public.circuit_breakers b using public.work_queue w where w.id = any($1) and b.store = w.store";
     db.execute(statement, &[&ids]).await?;
     Ok(waits)
 }

@@ -53,8 +53,10 @@ impl Db {
         Ok(self.0.query_one(statement, parameters).await?.try_get(0)?)
     }
 
-    /// Makes everything of a store that waits for its next try due now, in place of waiting for it.
+    /// Makes everything of a store that waits for its next try due now, in place of waiting for it: what waits for a
+    /// system that failed or asked for patience as well.
     pub async fn hurry(&self, store: &str) -> Outcome<u64> {
+        self.execute("delete from public.circuit_breakers where store = $1", &[&store]).await?;
         let statement =
             "update public.work_queue set next_retry_at = now() where store = $1 and status = 'error'";
         self.execute(statement, &[&store]).await

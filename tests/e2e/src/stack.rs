@@ -102,6 +102,12 @@ impl Stack {
         Answer::to(request.header("apikey", &self.service_key).bearer_auth(&self.service_key)).await
     }
 
+    /// Fires a cron trigger now, and waits until what it starts has ended.
+    pub async fn tick(&self, cron: &str) -> Outcome {
+        let answer = Answer::to(self.request(Method::GET, "/__scheduled").query(&[("cron", cron)])).await?;
+        if answer.status == 200 { Ok(()) } else { Err(Failure::new(answer.text)) }
+    }
+
     /// Calls a function of the database through the REST API.
     pub async fn rpc(&self, key: &str, name: &str, arguments: &Value) -> Outcome<Answer> {
         let url = format!("{}/rest/v1/rpc/{name}", self.supabase_url);

@@ -68,6 +68,11 @@ select store, 9000000 + n, 'email', 'retry' from world;
 insert into public.store_audit (store, subject, action)
 select store, 'credentials', 'set' from world;
 
+insert into public.circuit_breakers (store, upstream)
+select store, 'world' from world;
+
+insert into public.queue_topic_changes (topic, before, after) values ('email', '{}', '{}');
+
 insert into public.sync_cursors (store, name, seen_until, window_from, window_until, run, lease_until)
 select store, 'world', now(), now() - interval '1 hour', now(), 'world', now() + interval '1 hour' from world;
 

@@ -88,7 +88,8 @@ async fn a_slack_that_fails_is_asked_again_and_one_that_refuses_is_not() -> Outc
         raise(&format!("oven {mode}")).await?;
     }
     let rows = alerts_become(&stack, UNHEARD, "done").await?;
-    assert!(rows.iter().all(|row| row["retry_count"] == 1), "{rows:?}");
+    let burnt: i64 = rows.iter().filter_map(|row| row["retry_count"].as_i64()).sum();
+    assert_eq!(burnt, 3, "one attempt each, but none for being asked to wait: {rows:?}");
     let asked = stack.slack_messages(UNHEARD).await?.len() - before;
     assert_eq!(asked, 8, "each once in vain and once heard");
 
