@@ -154,3 +154,24 @@ fn an_address_is_a_plain_base() {
         assert!(!is_base_url(bad), "{bad}");
     }
 }
+
+#[test]
+fn what_a_drain_may_spend_has_a_default_and_bounds() {
+    let read = |value: Option<&str>| {
+        let value = value.map(str::to_owned);
+        WorkerSettings::read(&move |name: &str| match name {
+            "SUPABASE_URL" => Some("https://project.supabase.co".into()),
+            "SUPABASE_SERVICE_ROLE_KEY" => Some("sb_secret_x".into()),
+            "QUEUE_SUBREQUESTS" => value.clone(),
+            _ => None,
+        })
+        .map(|settings| settings.subrequests)
+    };
+    assert_eq!((read(None).ok(), read(Some("45")).ok()), (Some(900), Some(45)));
+    for wrong in ["19", "10001", "-1", "many", "1e3"] {
+        assert!(
+            read(Some(wrong)).is_err_and(|fault| fault.detail().contains("QUEUE_SUBREQUESTS")),
+            "{wrong}"
+        );
+    }
+}
