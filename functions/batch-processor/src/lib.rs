@@ -14,15 +14,16 @@ use ordak_edge::{
     answer::Answer,
     body, clock,
     door::{Caller, Door},
+    incoming::Incoming,
     isolate::{PerIsolate, Variables, getter},
     kick, rest_error,
-    rpc::Rpc,
+    rpc_by_postgrest::Rpc,
     serve::{Call, Function},
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 use std::{rc::Rc, time::Duration};
-use worker::{Context, Env, Request, Response, event};
+use worker::{Context, Env, event, web_sys};
 
 /// Longest wait for the database: ten thousand batches take seconds.
 const ORCHESTRATE_LIMIT: Duration = Duration::from_secs(60);
@@ -51,12 +52,11 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+async fn fetch(request: Incoming, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     let response = FUNCTION.serve_as(request, env, context, work, in_form).await?;
     // Callers prove themselves by a header and never by a cookie: any page may ask. The gateway answers preflights.
-    let headers = response.headers().clone();
-    headers.set("access-control-allow-origin", "*")?;
-    Ok(response.with_headers(headers))
+    response.headers().set("access-control-allow-origin", "*")?;
+    Ok(response)
 }
 
 /// Everything that goes wrong is told in this function's own form.
@@ -68,14 +68,14 @@ fn in_form(answer: Answer) -> Answer {
 }
 
 async fn work(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
-    if route::rest_of(&call.request.path(), FUNCTION.name) != Some("") {
+    if route::rest_of(call.request.path(), FUNCTION.name) != Some("") {
         return Ok(Answer::not_found());
     }
     if call.method() != "POST" {
         return Ok(Answer::method_not_allowed("POST"));
     }
     let caller = setup.door.caller(call).await?;
-    let job = Job::read(&body::read(&mut call.request, LARGEST_BODY).await?)?;
+    let job = Job::read(&body::read(&call.request, LARGEST_BODY).await?)?;
     call.route = Some(job.name().to_owned());
     match job {
         Job::Orchestrate => orchestrate(call, &setup, caller).await,

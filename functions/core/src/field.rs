@@ -66,6 +66,12 @@ impl<'a> Field<'a> {
         member
     }
 
+    /// An object, read once to be asked many times. `wanted` are the only names that will be asked for.
+    #[must_use]
+    pub fn members<const N: usize>(self, wanted: [&'static str; N]) -> Members<'a, N> {
+        Members { wanted, found: self.pick(wanted) }
+    }
+
     /// Every member of an object, in order, until the visitor says false.
     pub fn entries(self, visit: &mut dyn FnMut(&str, Field<'a>) -> bool) {
         if self.is_object() {
@@ -115,6 +121,28 @@ impl<'a> Field<'a> {
     pub fn is_true(self) -> bool {
         self.text()
             .is_some_and(|text| matches!(text.trim().to_ascii_lowercase().as_str(), "true" | "1" | "yes"))
+    }
+}
+
+/// The members of an object that were asked for, found in one pass over it.
+#[derive(Clone, Copy, Debug)]
+pub struct Members<'a, const N: usize> {
+    wanted: [&'static str; N],
+    found: [Option<Field<'a>>; N],
+}
+
+impl<'a, const N: usize> Members<'a, N> {
+    /// One of them; a name that was not asked for is absent.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<Field<'a>> {
+        let place = self.wanted.iter().position(|wanted| *wanted == name)?;
+        self.found.get(place).copied().flatten()
+    }
+
+    /// Some of them.
+    #[must_use]
+    pub fn pick<const M: usize>(&self, names: [&str; M]) -> [Option<Field<'a>>; M] {
+        names.map(|name| self.get(name))
     }
 }
 

@@ -4,13 +4,19 @@
 //! The body is bytes and stays bytes: nothing here parses it. Keys are prepared once and may live as long as the
 //! isolate. Knows no headers, no settings and no stores beyond the names in their variables.
 
+use crate::secret::Secret;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use std::fmt;
 use subtle::ConstantTimeEq;
 
-type Key = Hmac<Sha256>;
+/// A secret and the key that is prepared from it.
+#[derive(Clone)]
+struct Key {
+    secret: Secret,
+    mac: Hmac<Sha256>,
+}
 
 /// Bytes of a SHA-256 MAC.
 const MAC_BYTES: usize = 32;
@@ -116,7 +122,7 @@ impl SigningSecrets {
     /// # Errors
     /// When there is no signature, it is not one, or none of the secrets made it.
     pub fn verify(&self, signature: Option<&str>, body: &[u8]) -> Result<VerifiedBy, SignatureError> {
-        let presented = decode(signature.ok_or(SignatureError::Missing)?).ok_or(SignatureError::Malformed)?;
+        let presented = presented(signature)?;
         let mut verified = None;
         for (store, keys) in &self.own {
             if matches(keys, &presented, body) && verified.is_none() {
@@ -131,6 +137,24 @@ impl SigningSecrets {
 }
 
 impl SigningSecrets {
+    /// All secrets, for a verifier that does its own arithmetic: those of stores first, then the shared ones.
+    pub fn secrets(&self) -> impl Iterator<Item = &Secret> {
+        self.keys().map(|(key, _)| &key.secret)
+    }
+
+    /// Whose secret it is that stands at this place among [`SigningSecrets::secrets`].
+    #[must_use]
+    pub fn whose(&self, place: usize) -> Option<VerifiedBy> {
+        let (_, store) = self.keys().nth(place)?;
+        Some(store.map_or(VerifiedBy::Shared, |store| VerifiedBy::Own(store.to_owned())))
+    }
+
+    fn keys(&self) -> impl Iterator<Item = (&Key, Option<&str>)> {
+        let own =
+            self.own.iter().flat_map(|(store, keys)| keys.iter().map(|key| (key, Some(store.as_str()))));
+        own.chain(self.shared.iter().map(|key| (key, None)))
+    }
+
     /// Signs a body as the shop of this store does: with its own secret when it has one, of several with the newest.
     #[must_use]
     pub fn sign_as(&self, store: &str, body: &[u8]) -> Option<String> {
@@ -162,17 +186,26 @@ fn keys(list: &str) -> Vec<Key> {
 }
 
 fn key(secret: &str) -> Option<Key> {
-    Key::new_from_slice(secret.as_bytes()).ok()
+    let mac = Hmac::new_from_slice(secret.as_bytes()).ok()?;
+    Some(Key { secret: Secret::new(secret), mac })
 }
 
 fn mac(key: &Key, body: &[u8]) -> [u8; MAC_BYTES] {
-    let mut mac = key.clone();
+    let mut mac = key.mac.clone();
     mac.update(body);
     mac.finalize().into_bytes().into()
 }
 
 fn matches(keys: &[Key], presented: &[u8; MAC_BYTES], body: &[u8]) -> bool {
     keys.iter().fold(false, |found, key| found | bool::from(mac(key, body).ct_eq(presented)))
+}
+
+/// The signature that a header claims.
+///
+/// # Errors
+/// When there is none, or it is not one.
+pub fn presented(signature: Option<&str>) -> Result<[u8; MAC_BYTES], SignatureError> {
+    decode(signature.ok_or(SignatureError::Missing)?).ok_or(SignatureError::Malformed)
 }
 
 /// Only the standard alphabet, canonical padding and exactly 32 bytes: one signature has one spelling.
@@ -204,6 +237,18 @@ mod tests {
     fn accepts_its_own_signature() {
         let verified = shared("hush").verify(Some(&sign("hush", BODY)), BODY);
         assert_eq!(verified, Ok(VerifiedBy::Shared));
+    }
+
+    #[test]
+    fn a_place_among_the_secrets_is_that_of_whoever_signs_with_it() {
+        let own = [("bannos".into(), "b1, b2".into()), ("flourlane".into(), "f".into())];
+        let secrets = SigningSecrets::new(Some("new,old"), &own);
+        let listed: Vec<&str> = secrets.secrets().map(Secret::expose).collect();
+        assert_eq!(listed, ["b1", "b2", "f", "new", "old"]);
+        for (place, secret) in listed.iter().enumerate() {
+            assert_eq!(secrets.verify(Some(&sign(secret, BODY)), BODY).ok(), secrets.whose(place));
+        }
+        assert_eq!(secrets.whose(listed.len()), None);
     }
 
     #[test]

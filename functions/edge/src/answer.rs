@@ -2,11 +2,11 @@
 //!
 //! Knows statuses and headers; decides nothing about their content.
 
-use crate::request_id;
+use crate::border;
 use ordak_core::envelope::{Code, Envelope, Failure, Fault, Rejection};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use worker::{Headers, Response, ResponseBody, ResponseBuilder};
+use worker::web_sys;
 
 /// What a function answers, before it becomes a response.
 #[derive(Debug)]
@@ -190,19 +190,9 @@ impl Answer {
     /// The response.
     ///
     /// # Errors
-    /// When the runtime refuses a header.
-    pub fn into_response(self, id: &str) -> worker::Result<Response> {
-        let headers = Headers::new();
-        headers.set("content-type", "application/json")?;
-        headers.set("cache-control", "no-store")?;
-        headers.set(request_id::HEADER, id)?;
-        if let Some(allow) = self.allow {
-            headers.set("allow", allow)?;
-        }
-        Ok(ResponseBuilder::new()
-            .with_status(self.status)
-            .with_headers(headers)
-            .body(ResponseBody::Body(self.body)))
+    /// When the runtime refuses it.
+    pub fn into_response(self, id: &str) -> worker::Result<web_sys::Response> {
+        border::respond(self.status, id, &self.body, self.allow).map_err(worker::Error::from)
     }
 }
 

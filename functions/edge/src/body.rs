@@ -2,9 +2,12 @@
 //!
 //! Knows nothing of what the bytes mean.
 
-use futures_util::StreamExt;
-use ordak_core::envelope::{Code, Failure, Fault, Rejection};
-use worker::Request;
+use crate::{border, incoming::Incoming, task::settled};
+use ordak_core::envelope::{Code, Failure, Rejection};
+use worker::{
+    js_sys::{ArrayBuffer, Promise, Uint8Array},
+    wasm_bindgen::JsCast,
+};
 
 /// Largest body that any function takes: 5 MiB.
 pub const LIMIT: usize = 5 * 1024 * 1024;
@@ -13,52 +16,54 @@ pub const LIMIT: usize = 5 * 1024 * 1024;
 /// sees no answer before the end, and a connection that is closed on it fails the next request as well.
 const PATIENCE: usize = 32 * 1024 * 1024;
 
-/// The whole body. With a length in the headers it is read in one piece, since the runtime holds the sender to that
-/// length; without one it is read in chunks, and what has become too long is
-/// no longer kept.
+/// The whole body.
 ///
 /// # Errors
 /// `PAYLOAD_TOO_LARGE` above the limit; `BAD_INPUT` when the sender goes away or breaks off.
-pub async fn read(request: &mut Request, limit: usize) -> Result<Vec<u8>, Failure> {
-    let announced = request.headers().get("content-length").ok().flatten();
-    match announced.as_deref().map(|length| length.trim().parse::<u64>()) {
+pub async fn read(request: &Incoming, limit: usize) -> Result<Vec<u8>, Failure> {
+    Ok(bytes_of(&receive(request, limit).await?))
+}
+
+/// The same, left where it is: what is refused need not be taken over. With a length in the headers it is read in one
+/// piece, since the runtime holds the sender to that length; without one it is read in chunks, and what has become too
+/// long is no longer kept.
+///
+/// # Errors
+/// As [`read`].
+pub async fn receive(request: &Incoming, limit: usize) -> Result<ArrayBuffer, Failure> {
+    let body = settled(&coming(request, limit)?).await.map_err(|_| broken_off())?;
+    let body: ArrayBuffer = body.dyn_into().map_err(|_| too_large(limit))?;
+    if body.byte_length() as usize > limit { Err(too_large(limit)) } else { Ok(body) }
+}
+
+/// A promise of the body.
+///
+/// # Errors
+/// When the headers say that it is too large.
+pub fn coming(request: &Incoming, limit: usize) -> Result<Promise, Failure> {
+    let announced = request.header("content-length").map(|length| length.trim().parse::<u64>());
+    match announced {
         Some(Ok(length)) if length > limit as u64 => Err(too_large(limit)),
-        Some(Ok(0)) => Ok(Vec::new()),
-        Some(Ok(_)) => {
-            let body = request.bytes().await.map_err(|_| broken_off())?;
-            if body.len() > limit { Err(too_large(limit)) } else { Ok(body) }
-        }
+        Some(Ok(_)) => border::body(request.raw()).map_err(|_| broken_off()),
         Some(Err(_)) => Err(Rejection::bad_input("Content-Length is not a number").into()),
-        None => read_chunks(request, limit).await,
+        None => Ok(border::pieces(request.raw(), limit, PATIENCE)),
     }
 }
 
-async fn read_chunks(request: &mut Request, limit: usize) -> Result<Vec<u8>, Failure> {
-    if request.inner().body().is_none() {
-        return Ok(Vec::new());
-    }
-    let mut chunks =
-        request.stream().map_err(|error| Fault::internal(format!("body cannot be streamed: {error}")))?;
-    let (mut body, mut seen) = (Vec::new(), 0);
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| broken_off())?;
-        seen += chunk.len();
-        if seen > limit + PATIENCE {
-            break;
-        }
-        if seen <= limit {
-            body.extend_from_slice(&chunk);
-        } else {
-            body = Vec::new();
-        }
-    }
-    if seen > limit { Err(too_large(limit)) } else { Ok(body) }
+/// A body, taken over.
+#[must_use]
+pub fn bytes_of(body: &ArrayBuffer) -> Vec<u8> {
+    Uint8Array::new(body).to_vec()
 }
 
-fn too_large(limit: usize) -> Failure {
+/// What to say to a body above the limit.
+#[must_use]
+pub fn too_large(limit: usize) -> Failure {
     Rejection::new(Code::PayloadTooLarge, format!("the body is larger than {} KiB", limit / 1024)).into()
 }
 
-fn broken_off() -> Failure {
+/// What to say to a body of which only a part came.
+#[must_use]
+pub fn broken_off() -> Failure {
     Rejection::bad_input("the body did not arrive whole").into()
 }

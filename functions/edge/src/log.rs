@@ -2,10 +2,9 @@
 //!
 //! Every text is sanitised here, in one place. Names, addresses and payloads do not belong into any field.
 
-use crate::clock;
+use crate::{border, clock};
 use ordak_core::sanitize::sanitize;
 use serde::Serialize;
-use worker::{js_sys, wasm_bindgen::JsValue, web_sys};
 
 /// Longest text in a line.
 const LONGEST: usize = 300;
@@ -105,7 +104,7 @@ impl<'a> Line<'a> {
     /// Writes it. All levels go to the same stream, so that a line is a line and nothing else.
     pub fn write(&self) {
         if let Ok(text) = serde_json::to_string(self) {
-            web_sys::console::log(&js_sys::Array::of1(&JsValue::from_str(&text)));
+            border::log(&text);
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Knows no headers beyond its own and decides nothing.
 
-use worker::Headers;
+use crate::incoming::Incoming;
+use std::cell::RefCell;
 
 /// The header that carries it.
 pub const HEADER: &str = "x-request-id";
@@ -10,12 +11,19 @@ pub const HEADER: &str = "x-request-id";
 const SHORTEST: usize = 8;
 const LONGEST: usize = 64;
 const RANDOM_BYTES: usize = 12;
+/// Randomness is asked for so many ids at a time.
+const SUPPLY: usize = 64;
+
+thread_local! {
+    /// Randomness that no id is made of yet.
+    static UNUSED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The id that came with the request when it is a sane one, else a new one.
 #[must_use]
-pub fn of(headers: &Headers) -> String {
-    match headers.get(HEADER) {
-        Ok(Some(id)) if is_sane(&id) => id,
+pub fn of(request: &Incoming) -> String {
+    match request.header(HEADER) {
+        Some(id) if is_sane(&id) => id,
         _ => fresh(),
     }
 }
@@ -23,11 +31,16 @@ pub fn of(headers: &Headers) -> String {
 /// A new id. Should the runtime have no randomness to give, requests share an id: that is no reason to fail them.
 #[must_use]
 pub fn fresh() -> String {
-    let mut bytes = [0; RANDOM_BYTES];
-    if getrandom::fill(&mut bytes).is_err() {
-        return "no-randomness".into();
-    }
-    spell(&bytes)
+    UNUSED.with_borrow_mut(|unused| {
+        if unused.len() < RANDOM_BYTES {
+            let mut bytes = vec![0; RANDOM_BYTES * SUPPLY];
+            if getrandom::fill(&mut bytes).is_err() {
+                return "no-randomness".into();
+            }
+            *unused = bytes;
+        }
+        spell(&unused.split_off(unused.len() - RANDOM_BYTES))
+    })
 }
 
 /// Letters only: digits could look like a telephone number, which logs would mask.

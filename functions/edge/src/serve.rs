@@ -5,13 +5,14 @@
 use crate::{
     answer::Answer,
     clock,
+    incoming::Incoming,
     isolate::{PerIsolate, Variables, variables},
     log::{Level, Line},
-    request_id,
+    request_id, task,
 };
 use ordak_core::envelope::{Envelope, Failure, Fault};
 use std::{rc::Rc, thread::LocalKey};
-use worker::{Context, Env, Request, Response};
+use worker::{Context, Env, js_sys::Promise, web_sys, worker_sys};
 
 /// Where the gateway asks a function how it is. No path from outside leads here: they all begin with `/functions/`.
 pub const HEALTH: &str = "/_health";
@@ -29,7 +30,7 @@ pub struct Function<S: 'static> {
 /// One request to a function, with what its log line will say.
 pub struct Call {
     /// The request itself.
-    pub request: Request,
+    pub request: Incoming,
     /// Bindings.
     pub env: Env,
     /// For work after the answer.
@@ -43,31 +44,46 @@ pub struct Call {
 }
 
 impl Call {
-    /// A header's value; `None` when it is missing or empty.
+    /// A header's value; `None` when it is missing or blank.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
-        self.request.headers().get(name).ok().flatten().filter(|value| !value.trim().is_empty())
+        self.request.header(name)
     }
 
-    /// The method as it was sent: the `worker` crate takes those that it does not know for `GET`.
+    /// The method as it was sent.
     #[must_use]
-    pub fn method(&self) -> String {
-        self.request.inner().method()
+    pub fn method(&self) -> &str {
+        self.request.method()
     }
 }
 
 impl<S> Function<S> {
+    /// Serves one request of the runtime's with `handle` and promises the response.
+    pub fn promise(
+        &'static self,
+        request: web_sys::Request,
+        env: Env,
+        context: worker_sys::Context,
+        handle: impl AsyncFnOnce(&mut Call, Rc<S>) -> Result<Answer, Failure> + 'static,
+    ) -> Promise {
+        let (request, context) = (Incoming::new(request), Context::new(context));
+        task::promise(async move {
+            let response = self.serve(request, env, context, handle).await?;
+            Ok(response.into())
+        })
+    }
+
     /// Serves one request with `handle`.
     ///
     /// # Errors
     /// When the runtime refuses the finished response.
     pub async fn serve(
         &self,
-        request: Request,
+        request: Incoming,
         env: Env,
         context: Context,
         handle: impl AsyncFnOnce(&mut Call, Rc<S>) -> Result<Answer, Failure>,
-    ) -> worker::Result<Response> {
+    ) -> worker::Result<web_sys::Response> {
         self.serve_as(request, env, context, handle, |answer| answer).await
     }
 
@@ -78,14 +94,14 @@ impl<S> Function<S> {
     /// As [`Function::serve`].
     pub async fn serve_as(
         &self,
-        request: Request,
+        request: Incoming,
         env: Env,
         context: Context,
         handle: impl AsyncFnOnce(&mut Call, Rc<S>) -> Result<Answer, Failure>,
         form: impl FnOnce(Answer) -> Answer,
-    ) -> worker::Result<Response> {
+    ) -> worker::Result<web_sys::Response> {
         let started = clock::now_ms();
-        let id = request_id::of(request.headers());
+        let id = request_id::of(&request);
         let setup = self.setup.with(|cell| cell.get(|| (self.prepare)(&variables(&env))));
         if request.path() == HEALTH {
             return health(setup).into_response(&id);
@@ -96,7 +112,7 @@ impl<S> Function<S> {
             Err(fault) => Err(fault.into()),
         };
         let answer = form(result.unwrap_or_else(|failure| Answer::failure(&failure)));
-        Line::new(self.name, level(&answer, &call.method()), answer.outcome(), started)
+        Line::new(self.name, level(&answer, call.method()), answer.outcome(), started)
             .request(&call.id)
             .place(call.store.as_deref().or(answer.store()), call.route.as_deref())
             .status(answer.status())

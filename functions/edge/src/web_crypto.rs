@@ -2,17 +2,89 @@
 //!
 //! Knows the algorithms of tokens; where keys come from and what is signed is known elsewhere.
 
+use crate::{border, task::settled};
 use ordak_core::{
     envelope::Fault,
     jwks::PublicKey,
+    secret::Secret,
     token::{Algorithm, UnverifiedToken},
 };
+use std::cell::RefCell;
 use web_sys::{Crypto, CryptoKey, SubtleCrypto};
 use worker::{
-    js_sys::{Array, JSON, Object, Reflect, global},
+    js_sys::{Array, ArrayBuffer, JSON, Object, Promise, Reflect, Uint8Array, global},
     wasm_bindgen::{JsCast, JsValue},
     wasm_bindgen_futures::JsFuture,
 };
+
+/// Keys for webhook signatures as the runtime holds them, prepared by the first request that needs them.
+#[derive(Debug, Default)]
+pub struct MacKeys(RefCell<Option<Array>>);
+
+/// What came of a signature.
+#[derive(Debug)]
+pub enum Verdict {
+    /// It is genuine.
+    Signed(Signed),
+    /// None of the secrets made it.
+    Unsigned,
+    /// There is no body to judge: it is too long.
+    TooLong,
+    /// There is no body to judge: it did not arrive whole.
+    BrokenOff,
+}
+
+/// A body whose signature is genuine.
+#[derive(Debug)]
+pub struct Signed {
+    /// The place of the secret that made it.
+    pub place: usize,
+    /// SHA-256 of the body.
+    pub sha256: Vec<u8>,
+    /// The body, not taken over yet.
+    pub body: ArrayBuffer,
+}
+
+impl MacKeys {
+    /// Tries all secrets on a body as soon as it has come; it need not be taken over for that. The secrets must be the same
+    /// at every call.
+    ///
+    /// # Errors
+    /// When the runtime has no such cryptography.
+    pub async fn signer<'a>(
+        &self,
+        secrets: impl Iterator<Item = &'a Secret>,
+        signature: &[u8],
+        coming: &Promise,
+    ) -> Result<Verdict, Fault> {
+        let fault = |_: JsValue| Fault::internal("the runtime cannot verify signatures");
+        let known = self.0.borrow().clone();
+        let keys = match known {
+            Some(keys) => keys,
+            None => self.prepare(secrets).await.map_err(fault)?,
+        };
+        let Ok(verdict) = settled(&border::signer(&keys, signature, coming)).await else {
+            return Ok(Verdict::BrokenOff);
+        };
+        let Some(signed) = verdict.dyn_ref::<Array>() else {
+            return Ok(if verdict.is_undefined() { Verdict::TooLong } else { Verdict::Unsigned });
+        };
+        // A place in a list, as `border.js` counts it.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        let place = signed.get(0).as_f64().unwrap_or(f64::MAX) as usize;
+        let sha256 = signed.get(1).dyn_ref::<Uint8Array>().map(Uint8Array::to_vec).unwrap_or_default();
+        let body = signed.get(2).dyn_into().map_err(fault)?;
+        Ok(Verdict::Signed(Signed { place, sha256, body }))
+    }
+
+    async fn prepare<'a>(&self, secrets: impl Iterator<Item = &'a Secret>) -> Result<Array, JsValue> {
+        let secrets: Array =
+            secrets.map(|secret| JsValue::from(Uint8Array::from(secret.expose().as_bytes()))).collect();
+        let keys: Array = settled(&border::hmac_keys(&secrets)).await?.dyn_into()?;
+        self.0.replace(Some(keys.clone()));
+        Ok(keys)
+    }
+}
 
 /// A public key as the runtime holds it.
 #[derive(Clone, Debug)]

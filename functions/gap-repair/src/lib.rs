@@ -20,6 +20,7 @@ use ordak_core::{
 use ordak_edge::{
     answer::Answer,
     body,
+    incoming::Incoming,
     isolate::{PerIsolate, Variables, getter},
     kick,
     rpc::Rpc,
@@ -29,7 +30,7 @@ use ordak_edge::{
 use run::Run;
 use serde::Deserialize;
 use std::rc::Rc;
-use worker::{Context, Env, Request, Response, event};
+use worker::{Context, Env, event, web_sys};
 
 /// More stores than this name nobody by hand.
 const LONGEST_BODY: usize = 64 * 1024;
@@ -57,7 +58,7 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+async fn fetch(request: Incoming, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     FUNCTION.serve(request, env, context, repair).await
 }
 
@@ -70,7 +71,7 @@ struct Wanted {
 }
 
 async fn repair(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
-    if route::rest_of(&call.request.path(), FUNCTION.name) != Some("") {
+    if route::rest_of(call.request.path(), FUNCTION.name) != Some("") {
         return Ok(Answer::not_found());
     }
     if call.method() != "POST" {
@@ -81,7 +82,7 @@ async fn repair(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     if !service_key.is_presented(apikey.as_deref(), authorization.as_deref()) {
         return Err(Rejection::unauthenticated("the service key is needed").into());
     }
-    let wanted = read(&body::read(&mut call.request, LONGEST_BODY).await?)?;
+    let wanted = read(&body::read(&call.request, LONGEST_BODY).await?)?;
     let report = Run::new(&setup, &call.env, &call.id).over(wanted.stores.as_deref()).await?;
     if report.repaired() > 0 {
         kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, service_key);

@@ -6,8 +6,11 @@ use ordak_core::{
     envelope::{Code, Failure, Fault, Rejection},
     route::{self, Route},
 };
-use ordak_edge::request_id;
-use worker::{Headers, Response, ResponseBody, ResponseBuilder};
+use ordak_edge::{border, request_id};
+use worker::{
+    wasm_bindgen::JsValue,
+    web_sys::{Headers, Response, ResponseInit},
+};
 
 const METHODS: &str = "GET, POST, PUT, DELETE, OPTIONS";
 const HEADERS: &str = "authorization, apikey, content-type, x-client-info, x-request-id";
@@ -38,19 +41,23 @@ pub fn preflight(permitted: Option<&str>, id: &str) -> Result<Response, Failure>
     if permitted.is_none() {
         return Err(Rejection::new(Code::PermissionDenied, "this origin may not call").into());
     }
-    let headers = Headers::new();
-    let written = [
+    told(id).map_err(|_| Fault::internal("no preflight").into())
+}
+
+fn told(id: &str) -> Result<Response, JsValue> {
+    let headers = Headers::new()?;
+    for (name, value) in [
         ("access-control-allow-methods", METHODS),
         ("access-control-allow-headers", HEADERS),
         ("access-control-max-age", MAX_AGE_S),
         (request_id::HEADER, id),
-    ]
-    .into_iter()
-    .try_for_each(|(name, value)| headers.set(name, value));
-    match written {
-        Ok(()) => Ok(ResponseBuilder::new().with_status(204).with_headers(headers).body(ResponseBody::Empty)),
-        Err(error) => Err(Fault::internal(format!("no preflight: {error}")).into()),
+    ] {
+        headers.set(name, value)?;
     }
+    let init = ResponseInit::new();
+    init.set_status(204);
+    init.set_headers(&headers);
+    Response::new_with_opt_str_and_init(None, &init)
 }
 
 /// Lets the browser hand a response to a page of this origin.
@@ -58,12 +65,13 @@ pub fn preflight(permitted: Option<&str>, id: &str) -> Result<Response, Failure>
 /// # Errors
 /// When the runtime refuses a header.
 pub fn permit(response: Response, origin: &str) -> worker::Result<Response> {
-    // The headers of a fetched response cannot be changed, a copy can.
-    let headers = response.headers().clone();
+    // The headers of a fetched response cannot be changed, those of a copy can.
+    let response = border::copy(&response)?;
+    let headers = response.headers();
     headers.set("access-control-allow-origin", origin)?;
     headers.set("access-control-expose-headers", request_id::HEADER)?;
     headers.append("vary", "Origin")?;
-    Ok(response.with_headers(headers))
+    Ok(response)
 }
 
 #[cfg(test)]

@@ -17,12 +17,19 @@ use ordak_core::{
 use ordak_edge::{
     answer::Answer,
     clock,
+    incoming::Incoming,
     isolate::{PerIsolate, getter, variables},
     log::{Level, Line},
-    request_id,
+    request_id, task,
 };
 use std::rc::Rc;
-use worker::{Context, Env, Request, Response, ScheduleContext, ScheduledEvent, event};
+use worker::{
+    Env, ScheduleContext, ScheduledEvent, event,
+    js_sys::Promise,
+    wasm_bindgen::prelude::wasm_bindgen,
+    web_sys::{self, Response},
+    worker_sys,
+};
 
 const NAME: &str = "gateway";
 /// The function that decides batches.
@@ -36,11 +43,16 @@ fn settings(env: &Env) -> Result<Rc<GatewaySettings>, Fault> {
     SETTINGS.with(|cell| cell.get(|| GatewaySettings::read(&getter(&variables(env)))))
 }
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+/// The handler of requests.
+#[wasm_bindgen]
+pub fn fetch(request: web_sys::Request, env: Env, _context: worker_sys::Context) -> Promise {
+    task::promise(async move { Ok(answer(Incoming::new(request), env).await?.into()) })
+}
+
+async fn answer(request: Incoming, env: Env) -> worker::Result<Response> {
     let started = clock::now_ms();
-    let id = request_id::of(request.headers());
-    let (origin, path) = (request.headers().get("origin")?, request.path());
+    let id = request_id::of(&request);
+    let (origin, path) = (request.header("origin"), request.path().to_owned());
     let settings = settings(&env);
     let kiosks = settings.as_ref().map(|settings| settings.kiosk_origins.as_slice()).unwrap_or_default();
     let permitted = cors::permitted(&path, origin, kiosks);
@@ -68,15 +80,14 @@ enum Reply {
 }
 
 async fn respond(
-    request: Request,
+    request: Incoming,
     env: &Env,
     settings: &GatewaySettings,
     permitted: Option<&str>,
     id: &str,
 ) -> Result<Reply, Failure> {
     let path = request.path();
-    let method = request.inner().method();
-    match (route::parse(&path), method.as_str()) {
+    match (route::parse(path), request.method()) {
         (Route::Unknown, _) => Ok(Reply::Own(Answer::not_found())),
         (_, "OPTIONS") => cors::preflight(permitted, id).map(Reply::Passed),
         (Route::Health, "GET" | "HEAD") => {
@@ -85,7 +96,7 @@ async fn respond(
         }
         (Route::Health, _) => Ok(Reply::Own(Answer::method_not_allowed("GET, HEAD"))),
         (Route::Function { name, .. }, _) => match forward::find(env, name) {
-            Some(function) => forward::to(&function, request, name, id).await.map(Reply::Passed),
+            Some(function) => forward::to(&function, &request, name, id).await.map(Reply::Passed),
             None => Ok(Reply::Own(Answer::not_found())),
         },
     }

@@ -9,14 +9,12 @@ use ordak_core::topic::Topic;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
+/// The header with the signature.
+pub const SIGNATURE: &str = "x-shopify-hmac-sha256";
+
 /// What of the headers is ever read.
-const HEADERS: [&str; 5] = [
-    "x-shopify-hmac-sha256",
-    "x-shopify-shop-domain",
-    "x-shopify-topic",
-    "x-shopify-webhook-id",
-    "x-shopify-triggered-at",
-];
+const HEADERS: [&str; 5] =
+    [SIGNATURE, "x-shopify-shop-domain", "x-shopify-topic", "x-shopify-webhook-id", "x-shopify-triggered-at"];
 
 /// Longest message. A queue takes 128 000 bytes, of which it uses some hundred itself.
 const LONGEST: usize = 127_500;
@@ -53,7 +51,7 @@ impl Arrival {
     /// The signature that it claims.
     #[must_use]
     pub fn signature(&self) -> Option<&str> {
-        self.headers.get("x-shopify-hmac-sha256").map(String::as_str)
+        self.headers.get(SIGNATURE).map(String::as_str)
     }
 
     /// The topic that it claims.

@@ -14,10 +14,11 @@ use arrival::Arrival;
 use delivery::Delivery;
 use intake::Intake;
 use ordak_core::{
+    content,
     envelope::{Failure, Fault, Rejection},
     route,
     settings::{IngestSettings, WEBHOOK_SECRET},
-    signature::VerifiedBy,
+    signature::{self, SignatureError, VerifiedBy},
 };
 use ordak_edge::{
     answer::Answer,
@@ -27,9 +28,13 @@ use ordak_edge::{
     rpc::Rpc,
     serve::{Call, Function},
     store_settings::StoreSettings,
+    web_crypto::{MacKeys, Verdict},
 };
 use std::rc::Rc;
-use worker::{Context, Env, MessageBatch, Request, Response, event};
+use worker::{
+    Context, Env, MessageBatch, event, js_sys::Promise, wasm_bindgen::prelude::wasm_bindgen, web_sys,
+    worker_sys,
+};
 
 /// Outcomes after which work may be due.
 const CHANGES: [&str; 4] = ["created", "updated", "hydrated", "cancelled"];
@@ -38,12 +43,19 @@ thread_local! {
     static SETUP: PerIsolate<Setup> = PerIsolate::default();
 }
 
-const FUNCTION: Function<Setup> = Function { name: "order-ingest", setup: &SETUP, prepare };
+static FUNCTION: Function<Setup> = Function { name: "order-ingest", setup: &SETUP, prepare };
 
 struct Setup {
     settings: IngestSettings,
+    keys: MacKeys,
     stores: StoreSettings,
     rpc: Rpc,
+}
+
+/// What is known of a body whose signature is verified.
+struct Genuine {
+    by: VerifiedBy,
+    content_hash: String,
 }
 
 fn prepare(variables: &Variables) -> Result<Setup, Fault> {
@@ -51,26 +63,27 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
         variables.iter().filter(|(name, _)| name.starts_with(WEBHOOK_SECRET)).cloned().collect();
     let settings = IngestSettings::read(&getter(variables), &secrets)?;
     let rpc = Rpc::new(&settings.database.supabase_url, settings.database.service_key.headers())?;
-    Ok(Setup { settings, stores: StoreSettings::default(), rpc })
+    Ok(Setup { settings, keys: MacKeys::default(), stores: StoreSettings::default(), rpc })
 }
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
-    FUNCTION.serve(request, env, context, receive).await
+/// The handler of requests.
+#[wasm_bindgen]
+pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
+    FUNCTION.promise(request, env, context, receive)
 }
 
 async fn receive(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
-    if route::rest_of(&call.request.path(), FUNCTION.name) != Some("") {
+    if route::rest_of(call.request.path(), FUNCTION.name) != Some("") {
         return Ok(Answer::not_found());
     }
     if call.method() != "POST" {
         return Ok(Answer::method_not_allowed("POST"));
     }
-    let raw = body::read(&mut call.request, body::LIMIT).await?;
+    let coming = body::coming(&call.request, body::LIMIT)?;
+    let (genuine, raw) = setup.genuine(call.header(arrival::SIGNATURE).as_deref(), &coming).await?;
     let arrival = Arrival::new(|name| call.header(name), raw);
-    let verified = setup.verify(&arrival)?;
     call.route = Some(arrival.topic().to_string());
-    let answer = match setup.take(&arrival, verified).await {
+    let answer = match setup.take(&arrival, genuine).await {
         Ok(answer) => answer,
         Err(failure) => spill::instead_of(failure, &call.env, &arrival).await?,
     };
@@ -96,15 +109,40 @@ fn announces(answer: &Answer) -> bool {
 }
 
 impl Setup {
-    /// Whose secret signed the body. Nothing of it has been read before.
-    fn verify(&self, arrival: &Arrival) -> Result<VerifiedBy, Rejection> {
-        let verified = self.settings.signing.verify(arrival.signature(), &arrival.raw);
-        verified.map_err(|_| Rejection::unauthenticated("the signature is missing or wrong"))
+    /// Whose secret signed the body, and the body. Nothing of it has been read before, and what is refused is never taken
+    /// over from the runtime, which does the arithmetic.
+    async fn genuine(
+        &self,
+        signature: Option<&str>,
+        coming: &Promise,
+    ) -> Result<(Genuine, Vec<u8>), Failure> {
+        let refused = || Failure::from(Rejection::unauthenticated("the signature is missing or wrong"));
+        let signing = &self.settings.signing;
+        // What is no signature is one that nobody made; the body is waited for all the same.
+        let presented = signature::presented(signature);
+        let claimed = presented.as_ref().map(<[u8; 32]>::as_slice).unwrap_or_default();
+        match self.keys.signer(signing.secrets(), claimed, coming).await? {
+            Verdict::Signed(signed) if presented.is_ok() => {
+                let by = signing.whose(signed.place).ok_or_else(refused)?;
+                let genuine = Genuine { by, content_hash: content::hex(&signed.sha256) };
+                Ok((genuine, body::bytes_of(&signed.body)))
+            }
+            Verdict::Signed(_) | Verdict::Unsigned => Err(refused()),
+            Verdict::TooLong => Err(body::too_large(body::LIMIT)),
+            Verdict::BrokenOff => Err(body::broken_off()),
+        }
+    }
+
+    /// The same for a delivery that waited in a queue.
+    fn genuine_arrival(&self, arrival: &Arrival) -> Result<Genuine, SignatureError> {
+        let by = self.settings.signing.verify(arrival.signature(), &arrival.raw)?;
+        Ok(Genuine { by, content_hash: content::sha256_hex(&arrival.raw) })
     }
 
     /// Hands a verified delivery to the database.
-    async fn take(&self, arrival: &Arrival, verified: VerifiedBy) -> Result<Answer, Failure> {
-        let delivery = Delivery::read(&arrival.raw, verified, |name| arrival.header(name));
+    async fn take(&self, arrival: &Arrival, genuine: Genuine) -> Result<Answer, Failure> {
+        let Genuine { by, content_hash } = genuine;
+        let delivery = Delivery::read(content_hash, by, |name| arrival.header(name));
         let intake = Intake {
             rpc: &self.rpc,
             stores: &self.stores,

@@ -88,8 +88,8 @@ impl Queued<'_> {
         else {
             return (None, self.keep("the message is not a delivery").await);
         };
-        let fate = match self.setup.verify(&arrival) {
-            Ok(verified) => judge(self.setup.take(&arrival, verified).await),
+        let fate = match self.setup.genuine_arrival(&arrival) {
+            Ok(genuine) => judge(self.setup.take(&arrival, genuine).await),
             // It was verified before it went into the queue: the secret may come back.
             Err(_) => Fate::Later(Fault::internal("the signature is not verified any more")),
         };

@@ -156,7 +156,7 @@ mod tests {
     use serde_json::Value;
 
     fn delivery(verified: VerifiedBy) -> Delivery {
-        Delivery::read(b"x", verified, |name| match name {
+        Delivery::read("hash".to_owned(), verified, |name| match name {
             "x-shopify-shop-domain" => Some("bannos.myshopify.com".into()),
             "x-shopify-topic" => Some("shop/redact".into()),
             _ => None,

@@ -24,6 +24,7 @@ use ordak_core::{
 use ordak_edge::{
     answer::Answer,
     body,
+    incoming::Incoming,
     isolate::{PerIsolate, Variables, getter},
     rpc::Rpc,
     serve::{Call, Function},
@@ -31,7 +32,7 @@ use ordak_edge::{
 };
 use serde::Deserialize;
 use std::rc::Rc;
-use worker::{Context, Env, Request, Response, event};
+use worker::{Context, Env, event, web_sys};
 
 /// No wish is longer.
 const LONGEST_BODY: usize = 1024;
@@ -56,12 +57,12 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+async fn fetch(request: Incoming, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     FUNCTION.serve(request, env, context, work).await
 }
 
 async fn work(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
-    if route::rest_of(&call.request.path(), FUNCTION.name) != Some("") {
+    if route::rest_of(call.request.path(), FUNCTION.name) != Some("") {
         return Ok(Answer::not_found());
     }
     if call.method() != "POST" {
@@ -89,7 +90,7 @@ struct Wish {
 }
 
 async fn is_patient(call: &mut Call) -> Result<bool, Failure> {
-    let body = body::read(&mut call.request, LONGEST_BODY).await?;
+    let body = body::read(&call.request, LONGEST_BODY).await?;
     let wish: Wish = match body.as_slice() {
         [] => Wish::default(),
         body => serde_json::from_slice(body)

@@ -24,7 +24,7 @@ struct Listed {
 /// # Errors
 /// When the request, the caller or the keys are refused, or something fails.
 pub async fn put(call: &mut Call, setup: &Setup, caller: &Caller) -> Result<Answer, Failure> {
-    let put = Put::read(&body::read(&mut call.request, LARGEST_BODY).await?)?;
+    let put = Put::read(&body::read(&call.request, LARGEST_BODY).await?)?;
     call.store = Some(put.store.clone());
     let store: Listed =
         database::ask(setup, "list_shop_credentials", json!({"p_store": put.store}), caller).await?;
@@ -66,8 +66,7 @@ pub async fn remove(call: &mut Call, setup: &Setup, caller: &Caller) -> Result<A
 }
 
 fn named(call: &mut Call) -> Result<Named, Rejection> {
-    let url = call.request.url().map_err(|_| Rejection::bad_input("the address cannot be read"))?;
-    let named = Named::read(url.query_pairs().into_owned().collect())?;
+    let named = Named::read(call.request.query())?;
     call.store = Some(named.store.clone());
     Ok(named)
 }

@@ -17,12 +17,13 @@ use ordak_core::{
 use ordak_edge::{
     answer::Answer,
     door::Door,
+    incoming::Incoming,
     isolate::{PerIsolate, Variables, getter},
     rpc::Rpc,
     serve::{Call, Function},
 };
 use std::rc::Rc;
-use worker::{Context, Env, Request, Response, event};
+use worker::{Context, Env, event, web_sys};
 
 thread_local! {
     static SETUP: PerIsolate<Setup> = PerIsolate::default();
@@ -46,15 +47,13 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
 }
 
 #[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
+async fn fetch(request: Incoming, env: Env, context: Context) -> worker::Result<web_sys::Response> {
     FUNCTION.serve(request, env, context, answer).await
 }
 
 async fn answer(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     let caller = setup.door.caller(call).await?;
-    let path = call.request.path();
-    let method = call.method();
-    match (route::rest_of(&path, FUNCTION.name), method.as_str()) {
+    match (route::rest_of(call.request.path(), FUNCTION.name), call.request.method()) {
         (Some("credentials"), "PUT") => {
             call.route = Some("put credentials".into());
             credentials::put(call, &setup, &caller).await

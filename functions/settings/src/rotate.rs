@@ -50,7 +50,7 @@ struct Unopened {
 /// # Errors
 /// When the request or the caller is refused, or something fails.
 pub async fn rotate(call: &mut Call, setup: &Setup, caller: &Caller) -> Result<Answer, Failure> {
-    let stores = rotation(&body::read(&mut call.request, LARGEST_BODY).await?)?;
+    let stores = rotation(&body::read(&call.request, LARGEST_BODY).await?)?;
     let ring = &setup.settings.key_ring;
     let started = clock::now_ms();
     let (mut resealed, mut failed, mut after) = (0, Vec::new(), None::<String>);

@@ -25,7 +25,7 @@ use ordak_edge::{
 use serde_json::{Map, Value};
 use std::{rc::Rc, time::Duration};
 use target::Target;
-use worker::{Context, Env, Request, Response, event};
+use worker::{Env, js_sys::Promise, wasm_bindgen::prelude::wasm_bindgen, web_sys, worker_sys};
 
 /// Longest wait for the database: a person stands at the kiosk.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -34,7 +34,7 @@ thread_local! {
     static SETUP: PerIsolate<Setup> = PerIsolate::default();
 }
 
-const FUNCTION: Function<Setup> = Function { name: "stage-actions", setup: &SETUP, prepare };
+static FUNCTION: Function<Setup> = Function { name: "stage-actions", setup: &SETUP, prepare };
 
 struct Setup {
     supabase_url: String,
@@ -53,36 +53,30 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
     Ok(Setup { supabase_url, anon_key, gate, worker_key })
 }
 
-#[event(fetch)]
-async fn fetch(request: Request, env: Env, context: Context) -> worker::Result<Response> {
-    FUNCTION.serve(request, env, context, act).await
+/// The handler of requests.
+#[wasm_bindgen]
+pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
+    FUNCTION.promise(request, env, context, act)
 }
 
 async fn act(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     let user = setup.gate.user(call.header("authorization").as_deref()).await?;
-    let path = call.request.path();
-    let method = call.method();
-    let Some(target) = route::rest_of(&path, FUNCTION.name).and_then(Target::find) else {
+    let Some(target) = route::rest_of(call.request.path(), FUNCTION.name).and_then(Target::find) else {
         return Err(Rejection::not_found("there is no such action").into());
     };
     call.route = Some(target.action().name.to_owned());
-    if method != target.method() {
+    if call.method() != target.method() {
         return Ok(Answer::method_not_allowed(target.method()));
     }
     let arguments = match target {
-        Target::Action(action) => action.arguments(&body::read(&mut call.request, LARGEST_BODY).await?)?,
-        Target::Read(read) => read.arguments_from_query(&query(&call.request)?)?,
+        Target::Action(action) => action.arguments(&body::read(&call.request, LARGEST_BODY).await?)?,
+        Target::Read(read) => read.arguments_from_query(&call.request.query())?,
     };
     let answer = ask(&setup, &user.token, target.action().rpc, arguments).await?;
     if let (Target::Action(_), true, Some(key)) = (target, answer.is_news(), &setup.worker_key) {
         kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, key);
     }
     Ok(answer)
-}
-
-fn query(request: &Request) -> Result<Vec<(String, String)>, Rejection> {
-    let url = request.url().map_err(|_| Rejection::bad_input("the address cannot be read"))?;
-    Ok(url.query_pairs().into_owned().collect())
 }
 
 async fn ask(

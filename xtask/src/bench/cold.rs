@@ -15,7 +15,6 @@ use super::load;
 use super::place::Place;
 use super::rounds::{Comparison, Goal, Metric};
 use super::workerd::{Worker, Workerd};
-use crate::functions::Function;
 
 /// Starts in a turn; the quickest counts, since whatever disturbs a start makes it slower.
 const STARTS: usize = 7;
@@ -36,7 +35,7 @@ pub async fn run(place: &Place) -> Result<Vec<Comparison>> {
     let empty = place.peer("idle").await?;
     let mut comparisons = Vec::new();
     for function in &place.functions {
-        let own = bound_to_nothing(place.worker(function).await?, function);
+        let own = place.worker(function).await?.every_service_but("", "idle");
         let groups = [
             vec![own, empty.clone()],
             vec![hello.clone(), empty.clone()],
@@ -55,13 +54,6 @@ pub async fn run(place: &Place) -> Result<Vec<Comparison>> {
         comparisons.push(comparison);
     }
     Ok(comparisons)
-}
-
-/// Every other function is played by an idle one.
-fn bound_to_nothing(worker: Worker, function: &Function) -> Worker {
-    let services = function.config.get("services").and_then(|services| services.as_array());
-    let bindings = services.into_iter().flatten().filter_map(|service| service.get("binding")?.as_str());
-    bindings.fold(worker, |worker, binding| worker.bound(binding, "idle"))
 }
 
 async fn first_answer(place: &Place, workers: &[Worker]) -> Result<f64> {

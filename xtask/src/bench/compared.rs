@@ -34,6 +34,9 @@ pub fn print(comparison: &Comparison) {
 
 fn figure(spread: Spread) -> String {
     let Spread { median, low, high } = spread;
+    if median.is_nan() {
+        return "–".to_owned();
+    }
     let digits = match median {
         m if m >= 1000.0 => 0,
         m if m >= 100.0 => 1,

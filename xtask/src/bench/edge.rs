@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 
-use super::load::{self, Expected, Shot};
+use super::load::{self, Expected, Shot, Volume};
 use super::orders::Orders;
 use super::place::Place;
 use super::rounds::{Comparison, Goal, Metric};
@@ -41,8 +41,7 @@ pub async fn run(place: &Place) -> Result<Vec<Comparison>> {
     let idle = place.peer("idle").await?;
     let alone = [vec![own().await?, idle.clone()], vec![place.peer("order-ingest").await?]];
     let gateway = place.function("gateway").await?;
-    let services = ["STAGE_ACTIONS", "QUEUE_WORKER", "BATCH_PROCESSOR", "GAP_REPAIR"];
-    let gateway = services.iter().fold(gateway, |gateway, binding| gateway.bound(binding, "idle"));
+    let gateway = gateway.every_service_but("ORDER_INGEST", "idle");
     let behind = [
         vec![gateway, own().await?, idle],
         vec![
@@ -94,7 +93,7 @@ async fn compare(
 
 async fn turn(workerd: &Workerd, shots: &Arc<[Shot]>, time: Duration) -> Result<Vec<f64>> {
     let before = workerd.cpu_ms();
-    let outcome = load::fire(workerd.address, shots, time, REFUSAL).await?;
+    let outcome = load::fire(workerd.address, shots, Volume::For(time), REFUSAL).await?;
     let cpu_us = (workerd.cpu_ms() - before) * 1000.0 / outcome.times_ms.len() as f64;
     Ok(vec![outcome.per_second(), outcome.percentile(50), outcome.percentile(99), cpu_us])
 }

@@ -82,17 +82,26 @@ impl Outcome {
     }
 }
 
-/// Fires the shots over and over, for so long.
+/// How much is sent.
+#[derive(Clone, Copy, Debug)]
+pub enum Volume {
+    /// Every shot once.
+    Once,
+    /// The shots over and over, for so long.
+    For(Duration),
+}
+
+/// Fires.
 pub async fn fire(
     address: SocketAddr,
     shots: &Arc<[Shot]>,
-    time: Duration,
+    volume: Volume,
     expected: Expected,
 ) -> Result<Outcome> {
     let next = Arc::new(AtomicUsize::new(0));
     let started = Instant::now();
     let connections = (0..CONNECTIONS).map(|_| {
-        let gun = Gun { shots: Arc::clone(shots), next: Arc::clone(&next), started, time, expected };
+        let gun = Gun { shots: Arc::clone(shots), next: Arc::clone(&next), started, volume, expected };
         tokio::spawn(gun.fire(address))
     });
     let mut times_ms = Vec::new();
@@ -108,7 +117,7 @@ struct Gun {
     shots: Arc<[Shot]>,
     next: Arc<AtomicUsize>,
     started: Instant,
-    time: Duration,
+    volume: Volume,
     expected: Expected,
 }
 
@@ -133,10 +142,11 @@ impl Gun {
 
     fn load(&self) -> Option<&Shot> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        if self.started.elapsed() >= self.time {
-            return None;
+        match self.volume {
+            Volume::Once => self.shots.get(number),
+            Volume::For(time) if self.started.elapsed() >= time => None,
+            Volume::For(_) => self.shots.get(number % self.shots.len().max(1)),
         }
-        self.shots.get(number % self.shots.len().max(1))
     }
 }
 
@@ -166,11 +176,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn fires_until_the_time_is_over() {
+    async fn fires_all_once_or_until_the_time_is_over() {
         let shots: Arc<[Shot]> = (0..3).map(|n| Shot::post("/", &[], n.to_string()).unwrap()).collect();
         let expected = Expected { status: 200, part: "got " };
-        let outcome = fire(server().await, &shots, Duration::from_millis(300), expected).await.unwrap();
-        assert!(outcome.took >= Duration::from_millis(300) && !outcome.times_ms.is_empty());
+        let (address, time) = (server().await, Duration::from_millis(300));
+        let once = fire(address, &shots, Volume::Once, expected).await.unwrap();
+        assert_eq!(once.times_ms.len(), 3);
+        let outcome = fire(address, &shots, Volume::For(time), expected).await.unwrap();
+        assert!(outcome.took >= time && !outcome.times_ms.is_empty());
         assert!(outcome.per_second() > 0.0 && outcome.percentile(50) <= outcome.percentile(99));
     }
 
@@ -178,7 +191,7 @@ mod tests {
     async fn an_unexpected_answer_ends_the_run() {
         let shots: Arc<[Shot]> = [Shot::post("/", &[], "x").unwrap()].into();
         for expected in [Expected { status: 201, part: "" }, Expected { status: 200, part: "got y" }] {
-            let time = Duration::from_secs(60);
+            let time = Volume::For(Duration::from_secs(60));
             assert!(fire(server().await, &shots, time, expected).await.is_err());
         }
     }

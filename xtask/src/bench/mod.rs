@@ -5,8 +5,10 @@ mod batches;
 mod bundle;
 mod cold;
 mod compared;
+mod database;
 mod edge;
 mod figures;
+mod ingest;
 mod load;
 mod measure;
 mod orders;
@@ -14,6 +16,8 @@ mod place;
 mod plan;
 mod report;
 mod rounds;
+mod scan;
+mod sql;
 mod workerd;
 
 use std::process::ExitCode;
@@ -21,7 +25,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result, bail};
 use tokio::process::Command;
 
-use crate::database::{self, Role};
+use crate::database::Role;
 use crate::interrupt::Interrupt;
 use crate::layout::{Checkout, Layout, StackName};
 use crate::settings::Backend;
@@ -35,14 +39,18 @@ use plan::Plan;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Workers {
     Edge,
+    Ingest,
+    Scan,
     Bundle,
     Cold,
     Batches,
 }
 
 /// The benchmarks that are programs, with what they are about; the others are folders of `tests/bench`.
-const OF_WORKERS: [(&str, Workers, &str); 4] = [
+const OF_WORKERS: [(&str, Workers, &str); 6] = [
     ("edge", Workers::Edge, "refusing a wrong signature, beside a TypeScript worker in the same workerd"),
+    ("ingest", Workers::Ingest, "distinct signed orders, beside TypeScript workers and no worker at all"),
+    ("scan", Workers::Scan, "scans of distinct orders, beside a TypeScript worker"),
     ("bundle", Workers::Bundle, "how large each function is"),
     ("cold", Workers::Cold, "first requests, beside a hello world in Rust and a TypeScript worker"),
     (
@@ -105,6 +113,8 @@ async fn workers(place: &Place, name: &str, what: Workers, about: &str) -> Resul
     let comparisons = match what {
         Workers::Bundle => return compared::write_figures(checkout, name, about, &bundle::run(place).await?),
         Workers::Edge => edge::run(place).await?,
+        Workers::Ingest => ingest::run(place).await?,
+        Workers::Scan => scan::run(place).await?,
         Workers::Cold => cold::run(place).await?,
         Workers::Batches => batches::run(place).await?,
     };
@@ -116,13 +126,13 @@ async fn one(stack: &mut Stack, layout: &Layout, plan: &Plan) -> Result<()> {
     stack.start_database_only().await?;
     let step = say::step("making the data");
     let script = plan.ground_script()?;
-    let mut owner = database::connect(layout, Role::Owner).await?;
-    database::run_script(&mut owner, &script).await.context("ground.sql failed")?;
-    database::close(owner).await?;
+    let mut owner = crate::database::connect(layout, Role::Owner).await?;
+    crate::database::run_script(&mut owner, &script).await.context("ground.sql failed")?;
+    crate::database::close(owner).await?;
     // A vacuum of every table is for the superuser; it leaves what a quiet night would leave.
-    let mut superuser = database::connect(layout, Role::Superuser).await?;
-    database::run_script(&mut superuser, "vacuum analyze").await?;
-    database::close(superuser).await?;
+    let mut superuser = crate::database::connect(layout, Role::Superuser).await?;
+    crate::database::run_script(&mut superuser, "vacuum analyze").await?;
+    crate::database::close(superuser).await?;
     step.done();
 
     let step = say::step("calling");

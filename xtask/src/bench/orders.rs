@@ -1,6 +1,9 @@
-//! Orders for benchmarks: a real one, with ids of its own each time. Made before the clock runs.
+//! Orders for benchmarks: a real one, with ids of its own each time, signed as its shop signs. Made before the clock runs.
 
 use anyhow::{Context, Result};
+use ordak_core::content;
+use ordak_core::normalize::{NormalizeSettings, normalize};
+use ordak_core::topic::Topic;
 use serde_json::{Value, json};
 
 use super::load::Shot;
@@ -13,6 +16,35 @@ const FIXTURE: &str = "tests/fixtures/shopify/shopify_orders_create__aud_simple_
 const PATH: &str = "/functions/v1/order-ingest";
 /// The shop that they come from.
 const SHOP: &str = "bannos.myshopify.com";
+
+/// SKUs that the data of a benchmark holds stock of.
+const SKUS: u64 = 500;
+
+/// What the function makes of a delivery before it calls the database.
+#[derive(Clone, Debug)]
+pub struct Arguments {
+    /// Domain of the shop.
+    pub shop: &'static str,
+    /// Shopify's id of the delivery.
+    pub webhook_id: String,
+    /// SHA-256 of the body.
+    pub content_hash: String,
+    /// The order as it is normalised, JSON.
+    pub order: String,
+    /// The body.
+    pub payload: String,
+}
+
+impl Arguments {
+    /// As the body of a call over REST.
+    pub fn json(&self) -> String {
+        format!(
+            "{{\"p_shop_domain\":\"{}\",\"p_topic\":\"orders/create\",\"p_webhook_id\":\"{}\",\"p_content_hash\":\"{}\",\
+             \"p_own_secrets\":[],\"p_order\":{},\"p_payload\":{}}}",
+            self.shop, self.webhook_id, self.content_hash, self.order, self.payload
+        )
+    }
+}
 
 /// Makes orders; no two have an id in common.
 #[derive(Clone, Debug)]
@@ -54,6 +86,7 @@ impl Orders {
             let line_id = id * 100 + repeated.len() as u64;
             if let Value::Object(fields) = &mut line {
                 fields.insert("id".to_owned(), json!(line_id));
+                fields.insert("sku".to_owned(), json!(format!("BENCH-{}", line_id / 100 * 7919 % SKUS)));
                 fields.insert(
                     "admin_graphql_api_id".to_owned(),
                     json!(format!("gid://shopify/LineItem/{line_id}")),
@@ -65,6 +98,27 @@ impl Orders {
             fields.insert("line_items".to_owned(), Value::Array(repeated));
         }
         order.to_string().into_bytes()
+    }
+
+    /// A delivery that is rightly signed.
+    pub fn delivery(&mut self) -> Result<Shot> {
+        let body = self.body(0);
+        let signature = webhook_signature(LOCAL_WEBHOOK_SECRET, &body)?;
+        self.shot(body, &signature)
+    }
+
+    /// What becomes of the next order on its way to the database.
+    pub fn arguments(&mut self) -> Result<Arguments> {
+        let body = self.body(0);
+        let order = normalize(&Topic::OrdersCreate, &body, &NormalizeSettings::default());
+        let order = order.map_err(|error| anyhow::anyhow!("the order cannot be read: {error:?}"))?;
+        Ok(Arguments {
+            shop: SHOP,
+            webhook_id: uuid::Uuid::new_v4().to_string(),
+            content_hash: content::sha256_hex(&body),
+            order: serde_json::to_string(&order).context("the order cannot be written")?,
+            payload: String::from_utf8(body).context("the order is no text")?,
+        })
     }
 
     /// A delivery of exactly so many bytes with the signature of another body. It is cut: nobody reads it.

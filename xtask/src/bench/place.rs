@@ -1,7 +1,11 @@
 //! Where benchmarks of workers run: the checkout's bench stack, with everything built.
 
+use std::net::SocketAddr;
+
 use anyhow::{Context, Result};
 
+use super::load::Shot;
+use super::orders::Arguments;
 use super::workerd::Worker;
 use crate::functions::{self, Function};
 use crate::interrupt::Interrupt;
@@ -57,6 +61,25 @@ impl Place {
     /// Any built worker, with the stack's settings.
     pub async fn worker(&self, function: &Function) -> Result<Worker> {
         Ok(Worker::of(&self.layout, &self.tools, function).await?.with_settings(&self.settings))
+    }
+
+    /// Where the REST server answers.
+    pub fn rest_address(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.layout.ports.rest()))
+    }
+
+    /// The call that stores an order, made without any function.
+    pub fn rpc(&self, arguments: &Arguments) -> Result<Shot> {
+        let key = self.setting("SUPABASE_SERVICE_ROLE_KEY");
+        let bearer = format!("Bearer {key}");
+        let headers = [("apikey", key), ("authorization", bearer.as_str())];
+        Shot::post("/rest/v1/rpc/ingest_shopify_event", &headers, arguments.json())
+    }
+
+    /// What the workers are told under this name.
+    pub fn setting(&self, name: &str) -> &str {
+        let setting = self.settings.iter().find(|(known, _)| known == name);
+        setting.map(|(_, value)| value.as_str()).unwrap_or_default()
     }
 
     /// A worker of `tests/bench/peers`, with the same settings.

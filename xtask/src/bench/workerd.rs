@@ -73,6 +73,16 @@ impl Worker {
         self
     }
 
+    /// With this other worker behind every binding but one.
+    pub fn every_service_but(mut self, kept: &str, service: &str) -> Self {
+        for (binding, bound) in &mut self.services {
+            if binding != kept {
+                service.clone_into(bound);
+            }
+        }
+        self
+    }
+
     /// Its files: the script first, then the module if there is one.
     pub fn files(&self) -> Vec<PathBuf> {
         ["index.js", "index_bg.wasm"]

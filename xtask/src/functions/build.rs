@@ -82,7 +82,36 @@ async fn bundle(checkout: &Checkout, tools: &Tools, function: &Function, shows_l
         .current_dir(checkout.root());
     let log = checkout.local(format!("logs/bundle-{}.log", function.name));
     let what = format!("bundling {}", function.name);
-    say::run_unannounced(&what, build, &log, "Correct what the output names.", shows_life).await
+    say::run_unannounced(&what, build, &log, "Correct what the output names.", shows_life).await?;
+    plain(checkout, tools, function).await?;
+    strip(tools, function).await
+}
+
+/// Puts the script into the plain form of a worker, see `functions/edge/entry.js`.
+async fn plain(checkout: &Checkout, tools: &Tools, function: &Function) -> Result<()> {
+    let mut esbuild = Command::new(&tools.esbuild);
+    esbuild
+        .arg(checkout.path("functions/edge/entry.js"))
+        .args([
+            "--bundle",
+            "--minify",
+            "--format=esm",
+            "--external:cloudflare:*",
+            "--external:./index_bg.wasm",
+        ])
+        .arg(format!("--alias:ordak:worker={}", function.main.display()))
+        .arg(format!("--outfile={}", function.main.display()))
+        .args(["--allow-overwrite", "--log-level=warning"]);
+    say::output(esbuild, "Correct what the output names.").await.map(drop)
+}
+
+/// Takes the names of functions out of the module: only debuggers read them, and they are an eighth of what is uploaded.
+/// worker-build insists on keeping them.
+async fn strip(tools: &Tools, function: &Function) -> Result<()> {
+    let module = function.main.with_file_name("index_bg.wasm");
+    let mut wasm_opt = Command::new(&tools.wasm_opt);
+    wasm_opt.arg(&module).args(["--strip-debug", "--output"]).arg(&module);
+    say::output(wasm_opt, "Correct what the output names.").await.map(drop)
 }
 
 /// The name of the package in a folder.

@@ -3,6 +3,7 @@
 //! Amount and currency always come from the same place: where the buyer paid in another currency than the shop's, the
 //! amount is the presentment one, and only when Shopify sent none are both the shop's. Amounts are decimal text.
 
+use super::order::Parts;
 use crate::field::Field;
 
 /// Digits before the point that the database has room for, with one to spare for rounding.
@@ -20,7 +21,7 @@ pub(super) struct Currency {
 }
 
 /// Currency and total of an order: the current total when there is one, else the total.
-pub(super) fn of_order(order: Field<'_>) -> (Currency, Option<String>) {
+pub(super) fn of_order(order: &Parts<'_>) -> (Currency, Option<String>) {
     let [shop, paid, current, current_set, total, total_set] = order.pick([
         "currency",
         "presentment_currency",
@@ -86,10 +87,11 @@ fn code(field: Field<'_>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::order::READ;
     use super::*;
 
     fn order(json: &str) -> (Option<String>, Option<String>) {
-        let (currency, total) = of_order(Field::document(json));
+        let (currency, total) = of_order(&Field::document(json).members(READ));
         (currency.code, total)
     }
 

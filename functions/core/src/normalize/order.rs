@@ -5,7 +5,7 @@ use super::{
     NormalizeError, NormalizeSettings, NormalizedOrder, due_date, lines, money, product, refunds, text,
 };
 use crate::calendar::{Date, Timestamp};
-use crate::field::Field;
+use crate::field::{Field, Members};
 
 pub(super) const ORDER: &str = "Order";
 const SEPARATOR: &str = " • ";
@@ -25,6 +25,36 @@ const SIGNS_OF_AN_ORDER: [&str; 10] = [
     "updated_at",
     "processed_at",
 ];
+
+/// Everything of an order that is read.
+pub(super) const READ: [&str; 23] = [
+    "admin_graphql_api_id",
+    "id",
+    "order_number",
+    "updated_at",
+    "financial_status",
+    "cancelled_at",
+    "cancel_reason",
+    "note",
+    "tags",
+    "line_items",
+    "refunds",
+    "note_attributes",
+    "customer",
+    "shipping_address",
+    "billing_address",
+    "currency",
+    "presentment_currency",
+    "current_total_price",
+    "current_total_price_set",
+    "total_price",
+    "total_price_set",
+    "processed_at",
+    "order",
+];
+
+/// An order, taken apart in one pass: bodies are long, and most of them is never read.
+pub(super) type Parts<'a> = Members<'a, 23>;
 
 /// Shopify's GraphQL id of an order.
 pub(super) fn gid(id: &str) -> String {
@@ -63,7 +93,7 @@ pub(super) fn read(
         "line_items",
         "refunds",
     ]);
-    let (currency, total_amount) = money::of_order(order);
+    let (currency, total_amount) = money::of_order(&order);
     let refunds = refunds::of_order(refunded);
     let lines = lines::read(items, &currency, &refunds.gone)?;
     let attributes = lines::pairs(order.get("note_attributes"));
@@ -82,7 +112,7 @@ pub(super) fn read(
         order_number: number.and_then(order_number),
         updated_at: updated_at.and_then(instant),
         topic_rank,
-        customer_name: customer_name(order),
+        customer_name: customer_name(&order),
         product_title: primary.and_then(|line| line.title.clone()),
         flavour: product::flavour(properties, variant, settings),
         size: product::size(properties, variant, settings),
@@ -106,8 +136,8 @@ pub(super) fn read(
 }
 
 /// The object that is the order, wrapped in `order` or not, and its id.
-fn identify(root: Field<'_>) -> Option<(Field<'_>, String)> {
-    let of = |order: Field<'_>| {
+fn identify(root: Field<'_>) -> Option<(Parts<'_>, String)> {
+    let of = |order: &Parts<'_>| {
         let [gid, id] = order.pick(["admin_graphql_api_id", "id"]);
         if let Some(gid) = gid.filter(|gid| gid.text().is_some_and(|text| !text.trim().is_empty())) {
             return id_of_gid(gid, ORDER);
@@ -115,8 +145,13 @@ fn identify(root: Field<'_>) -> Option<(Field<'_>, String)> {
         let signs = order.pick(SIGNS_OF_AN_ORDER).iter().any(Option::is_some);
         id.and_then(Field::id).filter(|_| signs)
     };
-    let wrapped = || root.get("order").and_then(|order| Some((order, of(order)?)));
-    of(root).map(|id| (root, id)).or_else(wrapped)
+    let root = root.members(READ);
+    if let Some(id) = of(&root) {
+        return Some((root, id));
+    }
+    let order = root.get("order")?.members(READ);
+    let id = of(&order)?;
+    Some((order, id))
 }
 
 /// The number as people see it. It becomes part of the id that a scanner types.
@@ -147,7 +182,7 @@ fn customer_id(customer: Field<'_>) -> Option<String> {
 }
 
 /// Shipping name, else customer, else billing name.
-fn customer_name(order: Field<'_>) -> Option<String> {
+fn customer_name(order: &Parts<'_>) -> Option<String> {
     let [shipping, customer, billing] = order.pick(["shipping_address", "customer", "billing_address"]);
     [shipping, customer, billing].into_iter().flatten().find_map(name_of)
 }

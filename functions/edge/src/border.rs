@@ -1,0 +1,76 @@
+//! The border to the runtime, as `border.js` draws it: what is wanted often crosses in one piece.
+//!
+//! Declarations only.
+
+use worker::{
+    js_sys::{Array, Object, Promise},
+    wasm_bindgen::{self, JsValue, closure::Closure, prelude::wasm_bindgen},
+    web_sys,
+};
+
+#[wasm_bindgen(module = "/src/border.js")]
+extern "C" {
+    /// A promise and what settles it.
+    pub type Deferred;
+
+    /// The promise.
+    #[wasm_bindgen(method, getter)]
+    pub fn promise(this: &Deferred) -> Promise;
+
+    /// Fulfils it.
+    #[wasm_bindgen(method)]
+    pub fn resolve(this: &Deferred, value: &JsValue);
+
+    /// Rejects it.
+    #[wasm_bindgen(method)]
+    pub fn reject(this: &Deferred, error: &JsValue);
+
+    /// See `border.js`.
+    pub fn deferred() -> Deferred;
+
+    /// See `border.js`.
+    pub fn listen(listener: &Closure<dyn FnMut(u32, bool, JsValue)>);
+
+    /// See `border.js`.
+    pub fn settle(promise: &Promise, ticket: u32);
+
+    /// See `border.js`.
+    pub fn look(request: &web_sys::Request, names: &Array) -> String;
+
+    /// See `border.js`.
+    #[wasm_bindgen(catch)]
+    pub fn body(request: &web_sys::Request) -> Result<Promise, JsValue>;
+
+    /// See `border.js`.
+    pub fn pieces(request: &web_sys::Request, limit: usize, patience: usize) -> Promise;
+
+    /// See `border.js`.
+    #[wasm_bindgen(catch)]
+    pub fn respond(
+        status: u16,
+        id: &str,
+        bytes: &[u8],
+        allow: Option<&str>,
+    ) -> Result<web_sys::Response, JsValue>;
+
+    /// See `border.js`.
+    #[wasm_bindgen(catch)]
+    pub fn copy(response: &web_sys::Response) -> Result<web_sys::Response, JsValue>;
+
+    /// See `border.js`.
+    pub fn log(line: &str);
+
+    /// See `border.js`.
+    #[wasm_bindgen(catch)]
+    pub fn forward(service: &JsValue, request: &web_sys::Request, id: &str) -> Result<Promise, JsValue>;
+
+    /// See `border.js`.
+    pub fn post(url: &str, headers: &Object, bytes: &[u8], ms: u32) -> Promise;
+
+    /// See `border.js`.
+    #[wasm_bindgen(js_name = hmacKeys)]
+    pub fn hmac_keys(secrets: &Array) -> Promise;
+
+    /// See `border.js`.
+    pub fn signer(keys: &Array, bytes: &[u8], coming: &Promise) -> Promise;
+}
