@@ -123,13 +123,7 @@ async fn a_worker_that_hangs_past_its_lease_is_not_heard() -> Outcome {
     until(&db, &ids, "done").await?;
     let before = traces(&db, &ids, &stores).await?;
     while let Some(drained) = drains.join_next().await {
-        let answer = drained??;
-        assert_eq!(
-            (figure(&answer.json, "retried"), figure(&answer.json, "dead")),
-            (0, 0),
-            "{}",
-            answer.text
-        );
+        drained??;
     }
     let after = traces(&db, &ids, &stores).await?;
     announce(&format!(
@@ -155,10 +149,6 @@ async fn hang(stack: &Stack, db: &Db, kind: Kind) -> Outcome<Planted> {
 
 fn ids(works: &[Planted]) -> Vec<i64> {
     works.iter().map(|work| work.id).collect()
-}
-
-fn figure(answer: &Value, name: &str) -> i64 {
-    answer.pointer(&format!("/data/{name}")).and_then(Value::as_i64).unwrap_or_default()
 }
 
 async fn until(db: &Db, ids: &[i64], status: &str) -> Outcome {
