@@ -17,6 +17,7 @@ create table public.stores (
     storage_locations text[],
     order_settings jsonb not null default '{}'::jsonb,
     settings_rev integer not null default 0,
+    alert_email text check (length(alert_email) <= 254 and alert_email ~ '^[^\s@<>",;]+@[^\s@<>",;]+[.][^\s@<>",;.]+$'),
     uninstalled_at timestamptz,
     redacted_at timestamptz,
     created_at timestamptz not null default now()
@@ -28,6 +29,7 @@ comment on column public.stores.storage_locations is 'Allowed storage locations;
 comment on column public.stores.order_settings is
     'Names of attributes, properties and tags that orders are read from, where they differ from the built-in ones.';
 comment on column public.stores.settings_rev is 'Counts the changes of order_settings; 0: built-in names.';
+comment on column public.stores.alert_email is 'Where e-mails about the store go; null: none are sent.';
 comment on column public.stores.uninstalled_at is
     'When Shopify said that our app was uninstalled. Nothing stops: what is paid for is made and sent.';
 comment on column public.stores.redacted_at is

@@ -101,6 +101,7 @@ begin
         -- From here on nothing personal comes in; what is there goes now and, for long lists, by and by.
         update public.stores s set
             redacted_at = coalesce(s.redacted_at, now()),
+            alert_email = null,
             uninstalled_at = coalesce(s.uninstalled_at, now())
         where s.key = p_store.key;
     end if;

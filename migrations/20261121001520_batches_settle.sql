@@ -121,11 +121,17 @@ begin
         p_store, 'batch_in_review',
         jsonb_build_object('batches', cardinality(p_batch_ids), 'batch_ids', to_jsonb(p_batch_ids[1:20]))
     );
+    -- A batch comes into review once: those that came together have a message of their own.
+    perform private.enqueue_email(
+        p_store, 'batch_in_review',
+        jsonb_build_object('batches', cardinality(p_batch_ids), 'batch_ids', to_jsonb(p_batch_ids[1:20])),
+        md5(array_to_string(p_batch_ids, ','))
+    );
 end;
 $$;
 revoke execute on function private.alert_review(text, uuid[]) from public, anon;
 comment on function private.alert_review(text, uuid[]) is
-    'Tells the Admins that batches of a store wait for their decision; the first twenty by id. Called by other functions only; no error codes.';
+    'Tells the Admins, by Slack and e-mail, that batches of a store wait for their decision; the first twenty by id. Called by other functions only; no error codes.';
 
 create function private.settle_batches(p_verdicts private.batch_settlement[], p_meta jsonb)
 returns private.batch_settlement[]

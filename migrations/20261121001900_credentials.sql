@@ -24,7 +24,7 @@ comment on column private.shop_credentials.checked_at is
 create table public.store_audit (
     id bigint generated always as identity primary key,
     store text not null references public.stores (key),
-    subject text not null check (subject in ('credentials')),
+    subject text not null check (subject in ('credentials', 'alert_email')),
     action text not null check (action in ('set', 'removed', 'resealed')),
     details jsonb not null default '{}'::jsonb,
     performed_by uuid references public.staff (user_id),
@@ -33,7 +33,7 @@ create table public.store_audit (
 create index store_audit_store_id_idx on public.store_audit (store, id);
 create index store_audit_performed_by_idx on public.store_audit (performed_by);
 comment on table public.store_audit is
-    'Append-only: who changed what about a store; which keys were set, never what they are. performed_by is null for the service role.';
+    'Append-only: who changed what about a store; which keys or address were set, never what they are. performed_by is null for the service role.';
 
 create trigger store_audit_append_only before update or delete on public.store_audit
     for each row execute function private.refuse_change();

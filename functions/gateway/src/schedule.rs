@@ -18,7 +18,7 @@ enum Job {
     Drain,
     /// Decide the batches whose window closes.
     Orchestrate,
-    /// Delete, archive and forget what is due.
+    /// Say what stands still; delete, archive and forget what is due.
     Housekeeping,
     /// Look for orders that no webhook has brought.
     RepairGaps,
@@ -46,7 +46,8 @@ const GAP_REPAIR: &str = "gap-repair";
 const RECONCILE: &str = "reconcile";
 
 /// Functions that each do a portion of their work a call and say `already_done` when nothing is left.
-const CHORES: [&str; 3] = ["purge_work", "continue_compliance", "archive_events"];
+const CHORES: [&str; 5] =
+    ["check_queue", "check_orders", "purge_work", "continue_compliance", "archive_events"];
 
 /// Longest time for one portion.
 const RPC_LIMIT: Duration = Duration::from_secs(30);
