@@ -100,6 +100,13 @@ fn defaults(layout: &Layout, backend: &Backend) -> Result<Vec<(String, String)>>
         ("SLACK_HOOKS_URL", format!("{}/slack/", fakes_url(layout))),
         ("CREDENTIALS_KEY", LOCAL_CREDENTIALS_KEY.to_owned()),
         ("SLACK_WEBHOOK_URL", format!("{}/slack/alerts", fakes_url(layout))),
+        ("SENTRY_DSN", fakes_url(layout).replacen("://", "://public@", 1) + "/sentry/1"),
+        ("SENTRY_ENVIRONMENT", "local".to_owned()),
+        ("POSTHOG_HOST", format!("{}/posthog", fakes_url(layout))),
+        ("POSTHOG_API_KEY", "phc_local".to_owned()),
+        ("EMAIL_API_URL", format!("{}/email", fakes_url(layout))),
+        ("EMAIL_API_KEY", "re_local".to_owned()),
+        ("EMAIL_FROM", "Ordak <alerts@ordak.example>".to_owned()),
         ("GATEWAY_PUBLIC_URL", PUBLIC_URL.to_owned()),
         ("KIOSK_ORIGINS", "http://localhost:5173,http://127.0.0.1:5173".to_owned()),
     ];

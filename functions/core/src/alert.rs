@@ -39,6 +39,12 @@ pub fn judge(status: u16, retry_after: Option<&str>, body: &[u8], now: i64) -> R
 }
 
 fn text(item: &WorkItem) -> String {
+    lines(item).join("\n").chars().take(LONGEST).collect()
+}
+
+/// What it says, a line each: the headline, then every detail. An e-mail says the same.
+#[must_use]
+pub fn lines(item: &WorkItem) -> Vec<String> {
     let said = |name: &str| item.payload.get(name).and_then(Value::as_str).filter(|text| !text.is_empty());
     let kind = said("kind").unwrap_or("alert");
     let headline = match said("text") {
@@ -47,7 +53,7 @@ fn text(item: &WorkItem) -> String {
     };
     let mut lines = vec![format!("{}: {}", item.store, cut(&headline))];
     details(&item.payload, &mut lines);
-    lines.join("\n").chars().take(LONGEST).collect()
+    lines
 }
 
 /// What the kinds mean that this system itself raises; any other is its own headline.
@@ -62,6 +68,11 @@ fn headline(kind: &str) -> Option<&'static str> {
         "app_uninstalled" => "the shop has uninstalled our app; what is paid for goes on",
         "data_request" => "a customer asks what is held about him: an Admin finds it under get_data_export",
         "batch_in_review" => "batches half full wait for an Admin's decision",
+        "orders_stuck" => "orders have been in one stage for over a day",
+        "orders_escalated" => {
+            "orders have been in one stage for over two days: somebody has to see to them now"
+        }
+        "worker_stuck" => "work has been due for over 15 minutes and nobody does it",
         "batch_failed" => "batches could not be settled and are tried again",
         "stock_location" => {
             "the shop has several locations or none: an Admin chooses one with update_stock_settings"
@@ -78,7 +89,7 @@ fn headline(kind: &str) -> Option<&'static str> {
 /// Every member but those of the headline, one a line; members of an inner object as if they were its own.
 fn details(object: &Value, lines: &mut Vec<String>) {
     let Value::Object(members) = object else { return };
-    for (name, value) in members.iter().filter(|(name, _)| !matches!(name.as_str(), "kind" | "text")) {
+    for (name, value) in members.iter().filter(|(name, _)| !matches!(name.as_str(), "kind" | "text" | "to")) {
         match value {
             Value::Null => {}
             Value::Object(inner) if inner.values().all(|value| !value.is_object()) => details(value, lines),

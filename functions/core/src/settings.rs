@@ -11,6 +11,7 @@ use crate::secret_key::SecretKey;
 use crate::signature::SigningSecrets;
 
 mod shopify;
+pub mod sinks;
 mod user_tokens;
 
 pub use shopify::{ADMIN_TOKEN, AdminUrl, CREDENTIALS_KEY, key_ring, shopify_keys};
@@ -172,13 +173,15 @@ pub struct WorkerSettings {
     /// Where alerts go of stores that have no webhook of their own; without it they go nowhere. Whoever knows it can
     /// write there.
     pub slack_webhook: Option<Secret>,
+    /// How e-mails are sent; without it they are not.
+    pub email: Option<sinks::EmailSettings>,
     /// Requests that one drain may make.
     pub subrequests: usize,
 }
 
 impl WorkerSettings {
-    /// Reads the database settings, `SHOPIFY_ADMIN_URL`, `CREDENTIALS_KEY`, `SLACK_WEBHOOK_URL` and
-    /// `QUEUE_SUBREQUESTS`.
+    /// Reads the database settings, `SHOPIFY_ADMIN_URL`, `CREDENTIALS_KEY`, `QUEUE_SUBREQUESTS`,
+    /// `SLACK_WEBHOOK_URL` and what e-mails need. A wrong setting of these last is as good as none.
     ///
     /// # Errors
     /// A [`Fault`] that names every problem.
@@ -187,11 +190,8 @@ impl WorkerSettings {
         let database = DatabaseSettings::read(&mut reader);
         let admin_url = AdminUrl::read(&mut reader);
         let key_ring = key_ring(&mut reader);
-        let slack_webhook = reader.optional("SLACK_WEBHOOK_URL");
-        if slack_webhook.as_deref().is_some_and(|url| !is_base_url(url)) {
-            reader.problem("SLACK_WEBHOOK_URL", "is not an http(s) address without user, query or fragment");
-        }
-        let slack_webhook = slack_webhook.map(Secret::new);
+        let slack_webhook = sinks::slack(get).unwrap_or_default();
+        let email = sinks::email(get).unwrap_or_default();
         let subrequests = match reader.optional("QUEUE_SUBREQUESTS").map(|number| number.parse()) {
             None => SUBREQUESTS,
             Some(Ok(number)) if (20..=10_000).contains(&number) => number,
@@ -200,7 +200,7 @@ impl WorkerSettings {
                 SUBREQUESTS
             }
         };
-        reader.finish(Self { database, admin_url, key_ring, slack_webhook, subrequests })
+        reader.finish(Self { database, admin_url, key_ring, slack_webhook, email, subrequests })
     }
 }
 

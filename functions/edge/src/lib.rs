@@ -23,6 +23,7 @@ pub mod serve;
 pub mod shop_access;
 pub mod store_settings;
 pub mod task;
+pub mod telemetry;
 pub mod upstream;
 pub mod user_token;
 pub mod vault;

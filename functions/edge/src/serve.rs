@@ -8,9 +8,12 @@ use crate::{
     incoming::Incoming,
     isolate::{PerIsolate, Variables, variables},
     log::{Level, Line},
-    request_id, task,
+    request_id, task, telemetry,
 };
-use ordak_core::envelope::{Envelope, Failure, Fault};
+use ordak_core::{
+    envelope::{Envelope, Failure, Fault},
+    telemetry::sentry::{Event, Severity},
+};
 use std::{rc::Rc, thread::LocalKey};
 use worker::{Context, Env, js_sys::Promise, web_sys, worker_sys};
 
@@ -102,7 +105,13 @@ impl<S> Function<S> {
     ) -> worker::Result<web_sys::Response> {
         let started = clock::now_ms();
         let id = request_id::of(&request);
-        let setup = self.setup.with(|cell| cell.get(|| (self.prepare)(&variables(&env))));
+        let setup = self.setup.with(|cell| {
+            cell.get(|| {
+                let variables = variables(&env);
+                telemetry::prepare(self.name, &variables);
+                (self.prepare)(&variables)
+            })
+        });
         if request.path() == HEALTH {
             return health(setup).into_response(&id);
         }
@@ -118,6 +127,7 @@ impl<S> Function<S> {
             .status(answer.status())
             .error(answer.fault())
             .write();
+        tell(self.name, &call, &answer);
         answer.into_response(&call.id)
     }
 }
@@ -126,6 +136,28 @@ fn health<S>(setup: Result<Rc<S>, Fault>) -> Answer {
     match setup {
         Ok(_) => Answer::envelope(&Envelope::done(serde_json::Value::Null), "up"),
         Err(fault) => Answer::failure(&fault.into()),
+    }
+}
+
+/// What broke, and what a person should look at, is told to Sentry once the answer is out.
+fn tell(function: &str, call: &Call, answer: &Answer) {
+    let severity = match answer.status() {
+        500.. => Severity::Error,
+        _ if answer.needs_attention() => Severity::Warning,
+        _ => return,
+    };
+    let telling = telemetry::error(&Event {
+        severity,
+        function,
+        request_id: &call.id,
+        store: call.store.as_deref().or(answer.store()),
+        route: call.route.as_deref(),
+        outcome: answer.outcome(),
+        status: Some(answer.status()),
+        detail: answer.fault().unwrap_or_default(),
+    });
+    if let Some(telling) = telling {
+        call.context.wait_until(telling);
     }
 }
 

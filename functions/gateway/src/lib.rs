@@ -13,6 +13,7 @@ use ordak_core::{
     envelope::{Failure, Fault},
     route::{self, Route},
     settings::GatewaySettings,
+    telemetry::sentry::{Event, Severity},
 };
 use ordak_edge::{
     answer::Answer,
@@ -20,11 +21,11 @@ use ordak_edge::{
     incoming::Incoming,
     isolate::{PerIsolate, getter, variables},
     log::{Level, Line},
-    request_id, task,
+    request_id, task, telemetry,
 };
 use std::rc::Rc;
 use worker::{
-    Env, ScheduleContext, ScheduledEvent, event,
+    Context, Env, ScheduleContext, ScheduledEvent, event,
     js_sys::Promise,
     wasm_bindgen::prelude::wasm_bindgen,
     web_sys::{self, Response},
@@ -40,16 +41,23 @@ thread_local! {
 }
 
 fn settings(env: &Env) -> Result<Rc<GatewaySettings>, Fault> {
-    SETTINGS.with(|cell| cell.get(|| GatewaySettings::read(&getter(&variables(env)))))
+    SETTINGS.with(|cell| {
+        cell.get(|| {
+            let variables = variables(env);
+            telemetry::prepare(NAME, &variables);
+            GatewaySettings::read(&getter(&variables))
+        })
+    })
 }
 
 /// The handler of requests.
 #[wasm_bindgen]
-pub fn fetch(request: web_sys::Request, env: Env, _context: worker_sys::Context) -> Promise {
-    task::promise(async move { Ok(answer(Incoming::new(request), env).await?.into()) })
+pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
+    let context = Context::new(context);
+    task::promise(async move { Ok(answer(Incoming::new(request), env, context).await?.into()) })
 }
 
-async fn answer(request: Incoming, env: Env) -> worker::Result<Response> {
+async fn answer(request: Incoming, env: Env, context: Context) -> worker::Result<Response> {
     let started = clock::now_ms();
     let id = request_id::of(&request);
     let (origin, path) = (request.header("origin"), request.path().to_owned());
@@ -63,7 +71,14 @@ async fn answer(request: Incoming, env: Env) -> worker::Result<Response> {
     let response = match reply {
         Ok(Reply::Passed(response)) => response,
         Ok(Reply::Own(answer)) => finish(answer, &path, started, &id)?,
-        Err(failure) => finish(Answer::failure(&failure), &path, started, &id)?,
+        Err(failure) => {
+            if let Failure::Fault(fault) = &failure
+                && let Some(telling) = told(fault, &path, &id)
+            {
+                context.wait_until(telling);
+            }
+            finish(Answer::failure(&failure), &path, started, &id)?
+        }
     };
     match permitted {
         Some(origin) => cors::permit(response, &origin),
@@ -126,7 +141,7 @@ fn unanswerable(error: worker::Error) -> Failure {
 }
 
 #[event(scheduled)]
-async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
+async fn scheduled(event: ScheduledEvent, env: Env, context: ScheduleContext) {
     let started = clock::now_ms();
     let id = request_id::fresh();
     let result = match settings(&env) {
@@ -137,9 +152,23 @@ async fn scheduled(event: ScheduledEvent, env: Env, _context: ScheduleContext) {
         Ok(()) => (Level::Success, "done", None),
         Err(fault) => (Level::Error, fault.code().as_str(), Some(fault.detail())),
     };
-    Line::new(NAME, level, outcome, started)
-        .request(&id)
-        .place(None, Some(&format!("cron {}", event.cron())))
-        .error(error)
-        .write();
+    let route = format!("cron {}", event.cron());
+    Line::new(NAME, level, outcome, started).request(&id).place(None, Some(&route)).error(error).write();
+    if let Some(telling) = result.err().and_then(|fault| told(&fault, &route, &id)) {
+        context.wait_until(telling);
+    }
+}
+
+/// Tells of a fault: also the last that is heard of a function that died in the middle of a request.
+fn told(fault: &Fault, route: &str, id: &str) -> Option<telemetry::Telling> {
+    telemetry::error(&Event {
+        severity: Severity::Error,
+        function: NAME,
+        request_id: id,
+        store: None,
+        route: Some(route),
+        outcome: fault.code().as_str(),
+        status: None,
+        detail: fault.detail(),
+    })
 }

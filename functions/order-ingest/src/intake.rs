@@ -89,7 +89,7 @@ impl Intake<'_> {
         let data = json!({
             "event_id": null, "order_id": null, "outcome": "ignored", "dead_letter_id": kept.get("dead_letter_id"),
         });
-        Ok(Answer::envelope(&Envelope::done(data), "dead_letter").worth_attention())
+        Ok(Answer::envelope(&Envelope::done(data), "dead_letter").worth_attention().because(reason))
     }
 
     fn left(&self) -> Duration {

@@ -28,6 +28,7 @@ use ordak_edge::{
     rpc::Rpc,
     serve::{Call, Function},
     store_settings::StoreSettings,
+    telemetry,
     web_crypto::{MacKeys, Verdict},
 };
 use std::rc::Rc;
@@ -96,7 +97,12 @@ async fn receive(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
 
 #[event(queue)]
 async fn queue(batch: MessageBatch<()>, env: Env, context: Context) -> worker::Result<()> {
-    match SETUP.with(|cell| cell.get(|| prepare(&variables(&env)))) {
+    let prepared = || {
+        let variables = variables(&env);
+        telemetry::prepare(FUNCTION.name, &variables);
+        prepare(&variables)
+    };
+    match SETUP.with(|cell| cell.get(prepared)) {
         Ok(setup) => queued::consume(&batch, &setup, &env, &context).await,
         Err(fault) => queued::put_off(&batch, &fault),
     }

@@ -4,13 +4,17 @@
 //! dropped but what would have been refused over HTTP as well.
 
 use crate::{FUNCTION, Setup, announces, arrival::Arrival, statement};
-use ordak_core::envelope::{Code, Envelope, Failure, Fault, Rejection};
+use ordak_core::{
+    envelope::{Code, Envelope, Failure, Fault, Rejection},
+    telemetry::sentry::{Event, Severity},
+};
 use ordak_edge::{
     answer::Answer,
     clock, kick,
     log::{Level, Line},
     request_id,
     rest_error::Caller,
+    telemetry,
 };
 use std::time::Duration;
 use worker::{Context, Env, MessageBatch, MessageExt, QueueRetryOptionsBuilder, RawMessage, js_sys};
@@ -49,6 +53,7 @@ pub async fn consume(batch: &MessageBatch<()>, setup: &Setup, env: &Env, context
             None => Queued { setup, message: &message, given_up }.take().await,
         };
         report(&id, route.as_deref(), &fate, started);
+        tell(&id, route.as_deref(), &fate, context);
         match fate {
             Fate::Done(answer) => {
                 changed |= announces(&answer);
@@ -147,6 +152,32 @@ fn later(message: &RawMessage, now: u64, given_up: bool) {
 /// As long again as it has waited already, which doubles with each try.
 fn wait_s(age_ms: u64, longest: u64) -> u32 {
     u32::try_from((age_ms / 1000).clamp(SHORTEST_WAIT_S, longest)).unwrap_or(u32::MAX)
+}
+
+/// What becomes of a message is heard of nowhere else.
+fn tell(id: &str, route: Option<&str>, fate: &Fate, context: &Context) {
+    let (severity, outcome, store, detail) = match fate {
+        Fate::Done(answer) if answer.needs_attention() => {
+            (Severity::Warning, answer.outcome(), answer.store(), answer.fault().unwrap_or_default())
+        }
+        Fate::Later(fault) if fault.code() != Code::Unavailable => {
+            (Severity::Error, fault.code().as_str(), None, fault.detail())
+        }
+        _ => return,
+    };
+    let event = Event {
+        severity,
+        function: FUNCTION.name,
+        request_id: id,
+        store,
+        route,
+        outcome,
+        status: None,
+        detail,
+    };
+    if let Some(telling) = telemetry::error(&event) {
+        context.wait_until(telling);
+    }
 }
 
 fn report(id: &str, route: Option<&str>, fate: &Fate, started: u64) {

@@ -3,7 +3,7 @@
 //! The one place that knows every topic: a new one gets its name in [`TOPICS`], a kind of job, and a line wherever the
 //! compiler asks for one.
 
-use crate::{Setup, alert, mapping, push, refund, replay, stock_check};
+use crate::{Setup, alert, email, mapping, push, refund, replay, stock_check};
 use ordak_core::{
     inventory_push::{self, Call, Unmapped},
     work::{WorkItem, WorkResult},
@@ -11,7 +11,8 @@ use ordak_core::{
 use std::{collections::BTreeMap, time::Duration};
 
 /// Topics that somebody here can carry out. Others wait in the queue.
-pub const TOPICS: [&str; 5] = [push::TOPIC, replay::TOPIC, alert::TOPIC, refund::TOPIC, stock_check::TOPIC];
+pub const TOPICS: [&str; 6] =
+    [push::TOPIC, replay::TOPIC, alert::TOPIC, refund::TOPIC, stock_check::TOPIC, email::TOPIC];
 
 /// Something to carry out.
 pub enum Job {
@@ -21,6 +22,7 @@ pub enum Job {
     Look(Vec<WorkItem>),
     Replay(WorkItem),
     Alert(WorkItem),
+    Email(WorkItem),
     Refund(WorkItem),
 }
 
@@ -55,6 +57,7 @@ pub fn plan(items: Vec<WorkItem>) -> (Vec<WorkResult>, Vec<(String, Job)>) {
         let job = match item.topic.as_str() {
             alert::TOPIC => Job::Alert(item),
             refund::TOPIC => Job::Refund(item),
+            email::TOPIC => Job::Email(item),
             _ => Job::Replay(item),
         };
         (lane, job)
@@ -71,6 +74,7 @@ impl Job {
             Self::Look(items) => stock_check::look(setup, &items, limit()).await,
             Self::Replay(item) => vec![replay::replay(&setup.rpc, &item, limit()).await],
             Self::Alert(item) => vec![alert::tell(setup, &item, limit()).await],
+            Self::Email(item) => vec![email::send(setup, &item, limit()).await],
             Self::Refund(item) => vec![refund::refund(setup, &item, limit).await],
         }
     }
@@ -83,7 +87,7 @@ impl Job {
             Self::LookUp(work) => 5 + work.skus.len(),
             Self::Look(items) => 2 + items.len(),
             Self::Refund(_) => 2,
-            Self::Replay(_) | Self::Alert(_) => 1,
+            Self::Replay(_) | Self::Alert(_) | Self::Email(_) => 1,
         }
     }
 
@@ -95,7 +99,7 @@ impl Job {
             Self::Push(call) => call.claims().map(|it| released(it.id, it.fence)).collect(),
             Self::LookUp(work) => work.claims.iter().map(|it| released(it.id, it.fence)).collect(),
             Self::Look(items) => items.iter().map(|it| released(it.id, it.fence)).collect(),
-            Self::Replay(item) | Self::Alert(item) | Self::Refund(item) => {
+            Self::Replay(item) | Self::Alert(item) | Self::Email(item) | Self::Refund(item) => {
                 vec![released(item.id, item.fence)]
             }
         }

@@ -5,6 +5,7 @@
 
 mod alert;
 mod drain;
+mod email;
 mod job;
 mod lanes;
 mod mapping;
@@ -77,7 +78,7 @@ async fn work(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     Ok(match (run.claimed, run.dead) {
         (0, _) => answer("idle").without_news(),
         (_, 0) => answer("drained"),
-        _ => answer("gave_up").worth_attention(),
+        _ => answer("gave_up").worth_attention().because(&run.reasons()),
     })
 }
 

@@ -6,7 +6,10 @@ use crate::queue::Reported;
 use ordak_core::work::{WorkItem, WorkResult};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Most reasons that are kept.
+const MOST_REASONS: usize = 5;
 
 /// What came of one topic.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
@@ -42,6 +45,8 @@ pub struct Run {
     by_topic: BTreeMap<String, Tally>,
     /// Topics of the items that are not reported yet.
     in_hand: BTreeMap<i64, String>,
+    /// Why items may have been given up, a few.
+    reasons: BTreeSet<String>,
 }
 
 impl Run {
@@ -61,6 +66,12 @@ impl Run {
             "p_worker": worker, "p_started_at": started_at, "p_claimed": self.claimed, "p_done": self.done,
             "p_retried": self.retried, "p_dead": self.dead, "p_by_topic": self.by_topic,
         })
+    }
+
+    /// Why items were given up, as far as the reports tell that had any.
+    #[must_use]
+    pub fn reasons(&self) -> String {
+        self.reasons.iter().map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 
     /// These were leased.
@@ -84,6 +95,10 @@ impl Run {
         self.dead += reported.dead;
         for result in results {
             let Some(topic) = self.in_hand.remove(&result.id) else { continue };
+            let given_up = reported.dead > 0 && self.reasons.len() < MOST_REASONS;
+            if let Some(error) = result.error.as_deref().filter(|_| given_up) {
+                self.reasons.insert(format!("{topic}: {error}"));
+            }
             let tally = self.by_topic.entry(topic).or_default();
             match result {
                 result if result.is_done() => tally.done += 1,

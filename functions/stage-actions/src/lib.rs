@@ -10,7 +10,8 @@ use ordak_core::{
     envelope::{Failure, Fault, Rejection},
     route,
     secret_key::SecretKey,
-    settings::StageSettings,
+    settings::{StageSettings, sinks},
+    telemetry::posthog,
 };
 use ordak_edge::{
     answer::Answer,
@@ -20,6 +21,7 @@ use ordak_edge::{
     rest_error::Caller,
     rpc::Rpc,
     serve::{Call, Function},
+    telemetry,
     user_token::Gate,
 };
 use serde_json::{Map, Value};
@@ -42,6 +44,8 @@ struct Setup {
     gate: Gate,
     /// Opens the queue worker and nothing else. Without it the queue waits for the next cron tick.
     worker_key: Option<SecretKey>,
+    /// Who is told what staff do; without it nobody is.
+    posthog: Option<posthog::Project>,
 }
 
 fn prepare(variables: &Variables) -> Result<Setup, Fault> {
@@ -50,7 +54,8 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
     let worker_key =
         get("SUPABASE_SERVICE_ROLE_KEY").filter(|key| !key.trim().is_empty()).map(SecretKey::new);
     let gate = Gate::new(FUNCTION.name, tokens);
-    Ok(Setup { supabase_url, anon_key, gate, worker_key })
+    let posthog = sinks::posthog(&get).unwrap_or_default();
+    Ok(Setup { supabase_url, anon_key, gate, worker_key, posthog })
 }
 
 /// The handler of requests.
@@ -73,10 +78,21 @@ async fn act(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
         Target::Read(read) => read.arguments_from_query(&call.request.query())?,
     };
     let answer = ask(&setup, &user.token, target.action().rpc, arguments).await?;
+    tell(&setup, call, &user.id, target.action().name, &answer);
     if let (Target::Action(_), true, Some(key)) = (target, answer.is_news(), &setup.worker_key) {
         kick::kick(FUNCTION.name, &call.id, &call.env, &call.context, key);
     }
     Ok(answer)
+}
+
+/// Tells of it once the answer is out.
+fn tell(setup: &Setup, call: &Call, user: &str, action: &str, answer: &Answer) {
+    let Some(project) = &setup.posthog else { return };
+    let (store, outcome, status) = (answer.store(), answer.outcome(), answer.status());
+    let event = posthog::Event { action, user, store, outcome, status };
+    if let Some(telling) = telemetry::use_of(FUNCTION.name, project, &event) {
+        call.context.wait_until(telling);
+    }
 }
 
 async fn ask(

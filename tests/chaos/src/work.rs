@@ -22,6 +22,8 @@ pub enum Kind {
     Refund,
     /// People are told by Slack.
     Alert,
+    /// Those who run a store are written to.
+    Email,
     /// A stored event is applied; its effect is in the database.
     Replay,
     /// Shopify is asked which inventory item a SKU is; its effect is in the database.
@@ -32,7 +34,8 @@ pub enum Kind {
 
 impl Kind {
     /// Every kind.
-    pub const ALL: &[Self] = &[Self::Push, Self::Refund, Self::Alert, Self::Replay, Self::Lookup, Self::Look];
+    pub const ALL: &[Self] =
+        &[Self::Push, Self::Refund, Self::Alert, Self::Email, Self::Replay, Self::Lookup, Self::Look];
 
     /// Its topic in the queue.
     #[must_use]
@@ -41,6 +44,7 @@ impl Kind {
             Self::Push | Self::Lookup => "inventory_push",
             Self::Refund => "refund",
             Self::Alert => "slack_alert",
+            Self::Email => "email",
             Self::Replay => "order_ingest_retry",
             Self::Look => "stock_check",
         }
@@ -53,6 +57,7 @@ impl Kind {
             Self::Push => "inventorySetQuantities",
             Self::Refund => "refundCreate",
             Self::Alert => "\"text\"",
+            Self::Email => "\"subject\"",
             Self::Replay => "p_event_id",
             Self::Lookup => "save_mapping",
             Self::Look => "settle_stock_checks",
@@ -62,7 +67,7 @@ impl Kind {
     /// A query that finds the effect of work in the database by its mark; none when the effect is elsewhere.
     fn effect(self) -> Option<&'static str> {
         match self {
-            Self::Push | Self::Refund | Self::Alert => None,
+            Self::Push | Self::Refund | Self::Alert | Self::Email => None,
             Self::Replay => {
                 Some("select 1 from public.event_store where id::text = $1 and processed_at is not null")
             }
@@ -130,6 +135,10 @@ pub async fn plant(stack: &Stack, db: &Db, kind: Kind, store: Store) -> Outcome<
         Kind::Alert => {
             let text = format!("chaos {}", unique());
             (json!({"kind": "test", "text": text}), text)
+        }
+        Kind::Email => {
+            let text = format!("chaos {}", unique());
+            (json!({"kind": "test", "to": "kitchen@example.com", "text": text}), text)
         }
         Kind::Replay => {
             let event = unapplied(stack, db, store).await?;
@@ -236,6 +245,7 @@ pub async fn ledger(stack: &Stack, planted: &Planted) -> Outcome<Vec<Value>> {
     let domain = planted.store.domain();
     match planted.kind {
         Kind::Alert => query.push(("upstream", "slack")),
+        Kind::Email => query.push(("upstream", "email")),
         _ => query.extend([("upstream", "shopify"), ("shop", domain.as_str())]),
     }
     let url = format!("{}/_effects", stack.fakes_url);

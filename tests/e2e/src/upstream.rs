@@ -56,6 +56,13 @@ impl Stack {
         list(answer, "/calls")
     }
 
+    /// Calls that reached an upstream and that contain a text.
+    pub async fn calls(&self, upstream: &str, contains: &str) -> Outcome<Vec<Value>> {
+        let query = [("upstream", upstream), ("contains", contains)];
+        let answer = Answer::to(self.http.get(format!("{}/_calls", self.fakes_url)).query(&query)).await?;
+        list(answer, "/calls")
+    }
+
     /// What Shopify says is available of an item; `None` when nothing was ever pushed.
     pub async fn shopify_level(&self, store: Store, item: &Item) -> Outcome<Option<i64>> {
         let query = [("upstream", "shopify"), ("shop", &store.domain())];

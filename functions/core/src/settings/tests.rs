@@ -73,8 +73,10 @@ fn slack_is_optional_and_its_address_a_secret() {
     assert!(!format!("{settings:?}").contains("hush"));
     assert_eq!(settings.slack_webhook.unwrap().expose(), "https://hooks.slack.com/services/T0/B0/hush");
     for wrong in ["hooks.slack.com/hush", "ftp://hush", "https://u@hush/", "https://hush?x"] {
-        let fault = read(Some(wrong)).unwrap_err();
-        assert!(fault.detail().contains("SLACK_WEBHOOK_URL") && !fault.detail().contains("hush"));
+        assert!(
+            read(Some(wrong)).unwrap().slack_webhook.is_none(),
+            "a wrong address switches only Slack off"
+        );
     }
 }
 

@@ -23,13 +23,14 @@ pub struct Call {
 }
 
 /// The columns of the table, in its order. Another upstream is a line here and a column there.
-pub const CALLS: [Call; 6] = [
+pub const CALLS: [Call; 7] = [
     Call { name: "push", kind: Kind::Push, upstream: "shopify", contains: Some("inventorySetQuantities") },
     Call { name: "question", kind: Kind::Refund, upstream: "shopify", contains: Some("RefundableOrder") },
     Call { name: "refund", kind: Kind::Refund, upstream: "shopify", contains: Some("refundCreate") },
     Call { name: "lookup", kind: Kind::Lookup, upstream: "shopify", contains: Some("productVariants") },
     Call { name: "look", kind: Kind::Look, upstream: "shopify", contains: Some("query Levels") },
     Call { name: "alert", kind: Kind::Alert, upstream: "slack", contains: None },
+    Call { name: "email", kind: Kind::Email, upstream: "email", contains: None },
 ];
 
 /// One cell.

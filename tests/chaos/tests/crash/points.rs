@@ -113,7 +113,8 @@ async fn start(stack: &Stack, url: &str) -> Outcome<Lone> {
     let bindings = json!({
         "SUPABASE_URL": url, "SUPABASE_SERVICE_ROLE_KEY": stack.service_key,
         "SHOPIFY_ADMIN_TOKEN": "shpat_chaos", "SHOPIFY_ADMIN_URL": format!("{url}/shopify/{{shop}}"),
-        "SLACK_WEBHOOK_URL": format!("{url}/slack/alerts")
+        "SLACK_WEBHOOK_URL": format!("{url}/slack/alerts"), "EMAIL_API_URL": format!("{url}/email"),
+        "EMAIL_API_KEY": "re_chaos", "EMAIL_FROM": "chaos@example.com"
     });
     Lone::start("queue-worker", &bindings).await
 }

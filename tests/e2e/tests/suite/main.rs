@@ -39,3 +39,4 @@ mod stage_actions;
 mod stock;
 mod store_settings;
 mod supabase_client;
+mod telemetry;

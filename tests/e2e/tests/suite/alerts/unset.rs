@@ -1,4 +1,4 @@
-//! Without an address of Slack alerts are no work at all: they fail nothing, hold up nothing and do not pile up.
+//! Without an address of Slack or a key for e-mails alerts and e-mails are no work at all: they fail nothing, hold up nothing and do not pile up.
 //!
 //! The worker under test runs alone, beside the stack's own that has such an address. So that neither takes what is the
 //! other's, the alerts of this test are not due, and a desk before the database hands them to this worker alone.
@@ -26,7 +26,7 @@ const CLAIM: &str = "with taken as (
             status = 'processing', locked_at = now(), locked_by = $2, lease_until = now() + interval '60 seconds', fence = w.fence + 1
         where w.id in (
             select q.id from public.work_queue q
-            where q.store = $1 and q.topic = 'slack_alert' and q.status in ('pending', 'error') order by q.id limit 100
+            where q.store = $1 and q.topic in ('slack_alert', 'email') and q.status in ('pending', 'error') order by q.id limit 100
         )
         returning w.*
     )
@@ -85,16 +85,20 @@ impl Desk {
 }
 
 #[tokio::test]
-async fn without_slack_alerts_are_done_at_once_and_nobody_is_asked() -> Outcome {
+async fn without_settings_alerts_and_emails_are_done_at_once_and_nobody_is_asked() -> Outcome {
     let stack = Stack::up().await?;
     let (db, shop) = (stack.db().await?, store::fresh(&stack).await?);
     let statement = "insert into public.work_queue (topic, store, payload, dedupe_key, next_retry_at)
-        select 'slack_alert', $1, jsonb_build_object('kind', 'test', 'text', 'the oven is cold'), $1::text || '/' || n,
+        select case when n % 2 = 0 then 'email' else 'slack_alert' end, $1,
+            jsonb_build_object('kind', 'test', 'text', 'the oven is cold', 'to', 'kitchen@example.com'), $1::text || '/' || n,
             now() + interval '1 hour'
         from generate_series(1, $2::int) n";
     db.execute(statement, &[&shop.key, &ALERTS]).await?;
     let desk = Desk::open(&stack, shop).await?;
-    let bindings = json!({"SUPABASE_URL": desk, "SUPABASE_SERVICE_ROLE_KEY": stack.service_key});
+    // A wrong address is as good as none, and no reason for anything else to fail.
+    let bindings = json!({
+        "SUPABASE_URL": desk, "SUPABASE_SERVICE_ROLE_KEY": stack.service_key, "SLACK_WEBHOOK_URL": "no address"
+    });
     let lone = Lone::start("queue-worker", &bindings).await?;
     let request = lone.request(Method::POST, "queue-worker").header("apikey", &stack.service_key);
     let answer = Answer::to(request.bearer_auth(&stack.service_key)).await?;

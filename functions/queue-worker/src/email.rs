@@ -1,0 +1,43 @@
+//! `email`: those who run a store are written to.
+//!
+//! Carries the message. What it says and what the answer means is decided in `ordak-core`.
+
+use crate::Setup;
+use ordak_core::{
+    email,
+    work::{WorkFailure, WorkItem, WorkResult},
+};
+use ordak_edge::{
+    clock,
+    log::{Level, Line},
+    upstream,
+};
+use std::time::Duration;
+
+/// Topic of these items.
+pub const TOPIC: &str = email::TOPIC;
+
+/// Sends it. Where no service is set the item is done: what nobody can send must not pile up.
+pub async fn send(setup: &Setup, item: &WorkItem, limit: Duration) -> WorkResult {
+    let Some(settings) = &setup.settings.email else {
+        Line::new("queue-worker", Level::Info, "email_off", clock::now_ms())
+            .place(Some(&item.store), Some(TOPIC))
+            .write();
+        return WorkResult::done(item.id, item.fence);
+    };
+    let body = match email::body(item, &settings.from) {
+        Ok(body) => body,
+        Err(failure) => return WorkResult::failed(item.id, item.fence, &failure),
+    };
+    let bearer = format!("Bearer {}", settings.key.expose());
+    let headers = [("authorization", bearer.as_str()), ("idempotency-key", item.dedupe_key.as_str())];
+    let reply = upstream::post_json(&settings.endpoint, &headers, &body, limit).await;
+    let verdict = match reply {
+        Ok(reply) => email::judge(reply.status, reply.retry_after.as_deref(), &reply.body, clock::now_s()),
+        Err(error) => Err(WorkFailure::transient(error.as_str(), None)),
+    };
+    match verdict {
+        Ok(()) => WorkResult::done(item.id, item.fence),
+        Err(failure) => WorkResult::failed(item.id, item.fence, &failure),
+    }
+}
