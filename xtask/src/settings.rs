@@ -78,8 +78,8 @@ impl Backend {
     }
 }
 
-/// The settings of all workers. In a development stack the environment may replace those about Shopify, kiosks and credentials, or
-/// take one away by setting it to nothing.
+/// The settings of all workers. In a development stack the environment may replace those about Shopify and the
+/// `REPLACEABLE` ones, or take one away by setting it to nothing.
 pub fn of_functions(layout: &Layout, backend: &Backend) -> Result<Vec<(String, String)>> {
     let environment = match layout.name {
         StackName::Dev => std::env::vars().collect(),

@@ -161,7 +161,7 @@ impl StageSettings {
     }
 }
 
-/// Settings of `queue-worker`.
+/// Settings of `queue-worker`; `gap-repair` and `reconcile` read the same.
 #[derive(Clone, Debug)]
 pub struct WorkerSettings {
     /// The database.

@@ -1,4 +1,4 @@
-//! Shopify's webhook topics: which carry a whole order, and how they rank when two snapshots are equally new.
+//! Shopify's webhook topics, and how snapshots of an order rank by them when two are equally new.
 //!
 //! Knows nothing of bodies.
 
@@ -14,7 +14,7 @@ pub enum Topic {
     OrdersCreate,
     /// `orders/updated`
     OrdersUpdated,
-    /// `orders/edited`
+    /// `orders/edited`: carries only what was edited; the `orders/updated` beside it brings the order.
     OrdersEdited,
     /// `orders/paid`
     OrdersPaid,
@@ -24,7 +24,7 @@ pub enum Topic {
     OrdersFulfilled,
     /// `orders/cancelled`
     OrdersCancelled,
-    /// `refunds/create`
+    /// `refunds/create`: carries only the refund.
     RefundsCreate,
     /// `inventory_levels/update`
     InventoryLevelsUpdate,
@@ -98,25 +98,6 @@ impl Topic {
             _ => None,
         }
     }
-
-    /// Whether the body is a whole order. `orders/edited` carries only what was edited: it is stored, and the
-    /// `orders/updated` that Shopify sends beside it brings the order. `refunds/create` carries only the refund.
-    #[must_use]
-    pub fn carries_snapshot(&self) -> bool {
-        self.rank().is_some() && *self != Self::OrdersEdited
-    }
-
-    /// Whether the body at least names an order.
-    #[must_use]
-    pub fn names_an_order(&self) -> bool {
-        self.rank().is_some() || *self == Self::RefundsCreate
-    }
-
-    /// Whether Ordak acts on the topic.
-    #[must_use]
-    pub fn is_known(&self) -> bool {
-        !matches!(self, Self::Other(_))
-    }
 }
 
 impl fmt::Display for Topic {
@@ -134,7 +115,6 @@ mod tests {
         for (name, topic) in NAMES {
             assert_eq!(Topic::parse(name), topic);
             assert_eq!(topic.as_str(), name);
-            assert!(topic.is_known());
         }
     }
 
@@ -148,7 +128,7 @@ mod tests {
         let topic = Topic::parse("products/update");
         assert_eq!(topic, Topic::Other("products/update".into()));
         assert_eq!(topic.to_string(), "products/update");
-        assert!(!topic.is_known() && !topic.carries_snapshot() && topic.rank().is_none());
+        assert!(topic.rank().is_none());
     }
 
     #[test]
@@ -163,13 +143,5 @@ mod tests {
         let ranks: Vec<u8> = NAMES.iter().filter_map(|(_, topic)| topic.rank()).collect();
         assert_eq!(ranks, [0, 1, 2, 3, 4, 5, 6]);
         assert_eq!(Topic::OrdersCancelled.rank(), Some(6));
-    }
-
-    #[test]
-    fn edits_and_refunds_name_an_order_without_carrying_it() {
-        for topic in [Topic::OrdersEdited, Topic::RefundsCreate] {
-            assert!(topic.names_an_order() && !topic.carries_snapshot());
-        }
-        assert!(!Topic::ShopRedact.names_an_order());
     }
 }

@@ -40,7 +40,7 @@ const DRAIN: &str = r#"{"patient":true}"#;
 /// What the function that decides batches is asked for.
 const ORCHESTRATE: &str = r#"{"jobType":"orchestrate"}"#;
 
-/// The function that compares stores with their shops.
+/// The function that looks for orders that no webhook has brought.
 const GAP_REPAIR: &str = "gap-repair";
 /// The function that compares stock.
 const RECONCILE: &str = "reconcile";

@@ -1,7 +1,7 @@
 //! What there is to do: which claimed items make a job together, who carries it out, and what it may cost.
 //!
-//! The one place that knows every topic: a new one gets its name in [`TOPICS`], a kind of job, and a line wherever the
-//! compiler asks for one.
+//! The one place that knows every topic: a new one gets its name in [`TOPICS`], a kind of job, its turn in [`plan`], and a
+//! line wherever the compiler asks for one.
 
 use crate::{Setup, alert, email, mapping, push, refund, replay, stock_check};
 use ordak_core::{

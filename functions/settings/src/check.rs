@@ -1,7 +1,7 @@
 //! Trying keys once where they are for, before they are kept.
 //!
-//! One cheap call each. What an answer means is decided in `ordak-core`; a system that Ordak does not talk to yet is not
-//! asked.
+//! One cheap call each. What an answer means is decided in `ordak-core`; a system to which no store's own keys are used
+//! yet is not asked.
 
 use crate::Setup;
 use ordak_core::{

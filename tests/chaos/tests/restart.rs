@@ -13,6 +13,7 @@ use ordak_e2e::store;
 use ordak_e2e::{Failure, Outcome};
 use std::time::{Duration, Instant};
 
+/// The ways that leave something to recover from come twice.
 const WAYS: [(&str, Signal); 5] = [
     ("fast", Signal::Int),
     ("immediate", Signal::Quit),
