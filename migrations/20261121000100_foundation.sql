@@ -20,6 +20,10 @@ $$;
 create type public.staff_role as enum ('Staff', 'Supervisor', 'Admin');
 create type public.order_stage as enum ('Filling', 'Covering', 'Decorating', 'Packing', 'Complete');
 create type public.work_status as enum ('pending', 'processing', 'done', 'error', 'dead');
+comment on type public.staff_role is 'What somebody may do, from the least to the most; functions compare in this order.';
+comment on type public.order_stage is 'Where an order is in the kitchen, in the order in which it goes through.';
+comment on type public.work_status is
+    'pending: not tried yet; processing: leased to a worker; error: failed, to be tried again; done and dead: the end.';
 
 create function private.ok(p_data jsonb default '{}'::jsonb, p_already_done boolean default false)
 returns jsonb
