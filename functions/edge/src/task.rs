@@ -1,7 +1,7 @@
 //! Requests as tasks: each is polled where it is woken, within callbacks that are its own.
 //!
 //! The library's executor has one queue for all requests and empties it through `queueMicrotask`, and awaits a promise with
-//! two closures made for it; measured, that was a quarter of what refusing a webhook costs. Knows nothing of requests.
+//! two closures made for it; measured, that was an eighth of what refusing a webhook cost. Knows nothing of requests.
 
 use crate::border::{self, Deferred};
 use std::{
