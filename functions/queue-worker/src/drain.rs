@@ -94,23 +94,31 @@ impl<'a> Drain<'a> {
         Ok(run)
     }
 
+    /// After a fault nothing more is claimed or started; what is under way comes to its end and is reported, and what
+    /// waits goes back.
     async fn drain(&self) -> Result<(), Fault> {
         let mut lanes = Lanes::new(LANE_WIDTH);
         let mut running = FuturesUnordered::new();
+        let mut outcome = Ok(());
         loop {
-            let limit = self.claim_limit();
+            let limit = if outcome.is_ok() { self.claim_limit() } else { 0 };
             if limit > 0 && running.len() < WIDTH {
-                let held_back = self.claim(limit, &mut lanes).await?;
-                if let (Some(wait), true) = (held_back, running.is_empty() && lanes.is_empty()) {
-                    Delay::from(wait).await;
-                    continue;
+                match self.claim(limit, &mut lanes).await {
+                    Ok(Some(wait)) if running.is_empty() && lanes.is_empty() => {
+                        Delay::from(wait).await;
+                        continue;
+                    }
+                    Ok(_) => {}
+                    Err(fault) => outcome = Err(fault),
                 }
             }
-            if running.is_empty() && lanes.is_empty() {
-                return Ok(());
+            let untried = if outcome.is_err() { lanes.clear() } else { Vec::new() };
+            let mut results: Vec<WorkResult> = untried.iter().flat_map(|(job, _)| job.release()).collect();
+            if running.is_empty() && lanes.is_empty() && results.is_empty() {
+                return outcome;
             }
-            let results = self.round(&mut lanes, &mut running, |at, job| self.carry_out(at, job)).await;
-            self.report(results).await?;
+            results.extend(self.round(&mut lanes, &mut running, |at, job| self.carry_out(at, job)).await);
+            outcome = outcome.and(self.report(results).await);
         }
     }
 

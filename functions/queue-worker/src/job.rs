@@ -96,7 +96,7 @@ impl Job {
     pub fn release(&self) -> Vec<WorkResult> {
         let released = |id, fence| WorkResult::released(id, fence);
         match self {
-            Self::Push(call) => call.claims().map(|it| released(it.id, it.fence)).collect(),
+            Self::Push(call) => call.untried(),
             Self::LookUp(work) => work.claims.iter().map(|it| released(it.id, it.fence)).collect(),
             Self::Look(items) => items.iter().map(|it| released(it.id, it.fence)).collect(),
             Self::Replay(item) | Self::Alert(item) | Self::Email(item) | Self::Refund(item) => {

@@ -63,6 +63,11 @@ impl<J> Lanes<J> {
         if lane.failures < FAILURES { Vec::new() } else { lane.waiting.drain(..).collect() }
     }
 
+    /// Gives back every job that waits.
+    pub fn clear(&mut self) -> Vec<J> {
+        self.lanes.iter_mut().flat_map(|lane| lane.waiting.drain(..)).collect()
+    }
+
     /// Whether no job waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -139,6 +144,15 @@ mod tests {
         lanes.add("well".into(), 7);
         assert_eq!(lanes.finished(0, None), [6]);
         assert_eq!((lanes.next(), lanes.busy()), (Some((1, 7)), vec!["dead"]));
+    }
+
+    #[test]
+    fn what_waits_is_given_back_and_what_runs_ends() {
+        let mut lanes = lanes(&[("a", 1), ("b", 2), ("a", 3)]);
+        let (at, _) = lanes.next().unwrap();
+        assert_eq!(lanes.clear(), [3, 2]);
+        assert!(lanes.is_empty() && lanes.next().is_none());
+        assert!(lanes.finished(at, Some(true)).is_empty());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Topic of these items.
 pub const TOPIC: &str = "inventory_push";
 
-/// How often the innocent rest of a refused call is sent again before it waits for the next drain.
+/// How often the innocent rest of a refused call is sent again before it goes back to be claimed anew.
 pub const ROUNDS: usize = 5;
 
 /// Makes a call, and again without the items for which it was refused; `limit` holds for each exchange.
@@ -26,7 +26,7 @@ pub async fn push(setup: &Setup, call: Call, limit: impl Fn() -> Duration) -> Ve
         let Some(call) = next.take() else { break };
         // The lease may have run out since the last round: whoever has the items now sends what is true now.
         if limit().is_zero() {
-            results.extend(call.no_answer("no time was left"));
+            results.extend(call.untried());
             break;
         }
         match exchange(setup, &call, &limit).await {
@@ -44,7 +44,7 @@ pub async fn push(setup: &Setup, call: Call, limit: impl Fn() -> Duration) -> Ve
         }
     }
     if let Some(rest) = next {
-        results.extend(rest.no_answer("refused for other items too often"));
+        results.extend(rest.untried());
     }
     results
 }

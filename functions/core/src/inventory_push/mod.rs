@@ -192,11 +192,10 @@ impl Call {
         self.quantities.iter().flat_map(|quantity| quantity.claims.iter().copied())
     }
 
-    /// No answer came, or none could be asked for: what was sent may have happened, and a retry with the same key
-    /// finds out.
+    /// Nothing of it has happened: it was not sent, or was refused as a whole for other items. Its items go back.
     #[must_use]
-    pub fn no_answer(&self, error: &str) -> Vec<WorkResult> {
-        self.failed(&WorkFailure::transient(error, None))
+    pub fn untried(&self) -> Vec<WorkResult> {
+        self.claims().map(|claim| WorkResult::released(claim.id, claim.fence)).collect()
     }
 
     /// The same failure for every item.

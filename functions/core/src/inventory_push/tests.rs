@@ -336,10 +336,10 @@ fn of_two_errors_on_one_item_the_incurable_decides() {
 }
 
 #[test]
-fn no_answer_fails_every_item_for_now() {
-    let results = two_levels().no_answer("timeout");
+fn what_was_not_tried_goes_back_and_costs_no_attempt() {
+    let results = two_levels().untried();
     assert_eq!(results.iter().map(|result| result.id).collect::<Vec<_>>(), [1, 3, 2]);
-    assert!(results.iter().all(|result| result.error_class == Some(ErrorClass::Transient)));
+    assert!(results.iter().all(|result| result.is_released() && result.error_class.is_none()));
 }
 
 #[test]
