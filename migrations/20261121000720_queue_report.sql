@@ -88,10 +88,15 @@ begin
             w.id, w.retry_count, w.max_retries, r.done, r.released, r.throttled, r.pushed, r.error_class, r.error,
             r.retry_after_ms, r.place, r.job, t.upstream, i.id as item_id,
             r.stale and i.pushed_quantity is not null as stale,
-            -- An outside system that asks for patience, or is just tried again, is no fault of the item. For a day:
-            -- nothing goes round for ever.
+            -- An outside system that asks for patience, or is just tried again, is no fault of the item. For a day from
+            -- its making, or since a person had it done again: nothing goes round for ever.
             (r.throttled or r.error_class = 'transient' and coalesce(b.probe_id = w.id, false))
-                and w.created_at > now() - interval '1 day' as spared,
+                and (w.created_at > now() - interval '1 day' or exists (
+                    select 1
+                    from public.work_audit a
+                    where a.store = w.store and a.work_id = w.id and a.action = 'retry'
+                        and a.created_at > now() - interval '1 day'
+                )) as spared,
             coalesce(t.backoff, 'exponential') as backoff, coalesce(t.base_ms, 5000) as base_ms
         from public.work_queue w
         join results r on r.id = w.id
@@ -216,7 +221,7 @@ $$;
 revoke execute on function public.report_work(text, jsonb) from public, anon, authenticated;
 grant execute on function public.report_work(text, jsonb) to service_role;
 comment on function public.report_work(text, jsonb) is
-    'Takes the results of a batch, [{id, fence, outcome: done|stale|throttled|released|failed, pushed, error_class, error, retry_after_ms, job}]: done, with the level that Shopify now has; stale, compared with a level that it no longer had, which is forgotten, and due again at once; throttled, the upstream asked for patience, which costs no attempt within a day of the item''s making and holds back all that the store wants of that upstream; released, not tried, and due as before; or failed: retried later with backoff (never before retry_after_ms; after an hour when a plan or quota is used up, error_class limit), or, after the last attempt or a permanent error, dead with a dead letter and an alert. Results with the same job came from one call: the circuit breaker counts calls. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}, and stale and released when there are any. Callable by service_role. Codes: BAD_INPUT.';
+    'Takes the results of a batch, [{id, fence, outcome: done|stale|throttled|released|failed, pushed, error_class, error, retry_after_ms, job}]: done, with the level that Shopify now has; stale, compared with a level that it no longer had, which is forgotten, and due again at once; throttled, the upstream asked for patience, which costs no attempt within a day of the item''s making, or of a retry that a person asked for, and holds back all that the store wants of that upstream; released, not tried, and due as before; or failed: retried later with backoff (never before retry_after_ms; after an hour when a plan or quota is used up, error_class limit), or, after the last attempt or a permanent error, dead with a dead letter and an alert. Results with the same job came from one call: the circuit breaker counts calls. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}, and stale and released when there are any. Callable by service_role. Codes: BAD_INPUT.';
 
 create function public.record_worker_run(
     p_worker text,

@@ -15,10 +15,20 @@ declare
 begin
     select * into v_settings from public.stock_settings s where s.store = p_run.store;
 
+    -- All that is written here, at once: holds take stock in the same order.
     perform 1
     from public.inventory_items i
-    where i.store = p_run.store
-        and i.shopify_inventory_item_gid in (select l ->> 'gid' from jsonb_array_elements(p_levels) l)
+    where i.id in (
+        select k.id
+        from public.inventory_items k
+        where k.store = p_run.store
+            and k.shopify_inventory_item_gid in (select l ->> 'gid' from jsonb_array_elements(p_levels) l)
+        union all
+        select n.id
+        from public.inventory_items n
+        where n.store = p_run.store and n.mapping_problem = 'not_found'
+            and n.sku in (select btrim(l ->> 'sku') from jsonb_array_elements(p_levels) l)
+    )
     order by i.sku
     for no key update;
 

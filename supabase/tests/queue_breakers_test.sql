@@ -1,6 +1,6 @@
 -- Circuit breakers and calls for patience: a dead system is left alone, a busy one waited for, and neither costs others.
 begin;
-select plan(50);
+select plan(52);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -214,6 +214,11 @@ select is(
     (select (r.status, r.retry_count, r.error_class is null, r.locked_by is null, r.next_retry_at < now())::text from pg_temp.row('k3') r),
     '(pending,0,t,t,t)', 'as if nobody had had it'
 );
+select pg_temp.run($$update public.circuit_breakers set throttled_until = clock_timestamp() where upstream = 'tap'$$);
+select public.retry_work(array[(pg_temp.row('k1')).id]);
+select is(pg_temp.claim('{g_tap,g_tap_too}'), 'k1 k3', 'a person has old work done again');
+select pg_temp.report('k1', '{"outcome": "throttled", "retry_after_ms": 1}');
+select is((pg_temp.row('k1')).retry_count, 0, 'and it is spared for a day once more');
 
 -- Slack itself
 select pg_temp.make('g_slack', 'bannos', 'v1 v2 v3 v4 v5');
