@@ -10,7 +10,7 @@ use crate::upstream_status;
 use crate::work::{ErrorClass, WorkFailure};
 use serde_json::{Value, json};
 
-/// Life of a token that comes without one, in seconds; real ones live for a day.
+/// Life of a token that comes without one, or with none, in seconds; real ones live for a day.
 const UNSAID_LIFE_S: u64 = 3600;
 /// Longest code of a refusal that is quoted.
 const LONGEST_CODE: usize = 60;
@@ -59,7 +59,9 @@ pub fn read(status: u16, retry_after: Option<&str>, body: &[u8], now: i64) -> Re
 fn granted(body: &Value) -> Option<Granted> {
     let token = body.get("access_token")?.as_str()?;
     let fits = (1..=500).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic());
-    let life_s = body.get("expires_in").and_then(Value::as_u64).unwrap_or(UNSAID_LIFE_S);
+    // One that has ended when it comes would be asked for again and again.
+    let life_s =
+        body.get("expires_in").and_then(Value::as_u64).filter(|life| *life > 0).unwrap_or(UNSAID_LIFE_S);
     fits.then(|| Granted { token: Secret::new(token), life_ms: life_s.saturating_mul(1000) })
 }
 
@@ -90,7 +92,9 @@ mod tests {
         let granted =
             answer(200, r#"{"access_token":"shpat_0","scope":"read_orders","expires_in":86399}"#).unwrap();
         assert_eq!((granted.token.expose(), granted.life_ms), ("shpat_0", 86_399_000));
-        assert_eq!(answer(200, r#"{"access_token":"t"}"#).unwrap().life_ms, 3_600_000);
+        for unsaid in [r#"{"access_token":"t"}"#, r#"{"access_token":"t","expires_in":0}"#] {
+            assert_eq!(answer(200, unsaid).unwrap().life_ms, 3_600_000);
+        }
         let body: Value =
             serde_json::from_str(&request(&Client { id: Secret::new("a"), secret: Secret::new("b") }))
                 .unwrap();
