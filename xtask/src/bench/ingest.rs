@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 
+use super::database;
 use super::load::{self, CONNECTIONS, Expected, Shot, Volume};
 use super::orders::{Arguments, Orders};
 use super::place::Place;
 use super::rounds::{Comparison, Goal, Metric};
+use super::sessions::Sessions;
 use super::workerd::{Worker, Workerd};
-use super::{database, sql};
 use crate::layout::Layout;
 
 /// Orders in a turn.
@@ -60,7 +61,7 @@ pub async fn run(place: &Place) -> Result<Vec<Comparison>> {
 
 async fn compare(place: &Place, running: &Workers) -> Result<Vec<Comparison>> {
     let mut orders = Orders::of(&place.layout.checkout)?;
-    let sessions = sql::Sessions::open(&place.layout, CONNECTIONS).await?;
+    let sessions = Sessions::open(&place.layout, CONNECTIONS).await?;
     let mut comparison =
         Comparison::new("ingest: distinct orders, 16 connections", &METRICS, &CONTENDERS, &GOALS);
     for who in 0..CONTENDERS.len() {
@@ -74,7 +75,7 @@ async fn compare(place: &Place, running: &Workers) -> Result<Vec<Comparison>> {
 async fn turn(
     place: &Place,
     running: &Workers,
-    sessions: &sql::Sessions,
+    sessions: &Sessions,
     orders: &mut Orders,
     who: usize,
     many: usize,

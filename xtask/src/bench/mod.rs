@@ -17,6 +17,7 @@ mod plan;
 mod report;
 mod rounds;
 mod scan;
+mod sessions;
 mod sql;
 mod workerd;
 
@@ -69,11 +70,13 @@ pub async fn run(checkout: &Checkout, wanted: Option<&str>) -> Result<ExitCode> 
     let is_wanted = |name: &str| wanted.is_none_or(|wanted| wanted == name);
     let plans: Vec<&Plan> = plans.iter().filter(|plan| is_wanted(&plan.name)).collect();
     let of_workers: Vec<_> = OF_WORKERS.iter().filter(|(name, ..)| is_wanted(name)).collect();
-    if plans.is_empty() && of_workers.is_empty() {
+    let of_sql: Vec<_> = sql::ALL.iter().filter(|(name, ..)| is_wanted(name)).collect();
+    if plans.is_empty() && of_workers.is_empty() && of_sql.is_empty() {
         let known = plan::all(checkout)?;
         let known = known.iter().map(|plan| (plan.name.as_str(), plan.about.as_str()));
         let known = known.chain(OF_WORKERS.iter().map(|(name, _, about)| (*name, *about)));
-        let known: Vec<String> = known.map(|(name, about)| format!("\n  {name:<8} {about}")).collect();
+        let known = known.chain(sql::ALL.iter().map(|(name, _, about)| (*name, *about)));
+        let known: Vec<String> = known.map(|(name, about)| format!("\n  {name:<10} {about}")).collect();
         bail!("there is no benchmark `{}`; there are:{}", wanted.unwrap_or_default(), known.concat());
     }
     let interrupt = Interrupt::listen()?;
@@ -86,6 +89,13 @@ pub async fn run(checkout: &Checkout, wanted: Option<&str>) -> Result<ExitCode> 
         let result = interrupt.unless(one(&mut stack, &layout, plan)).await;
         stack.stop().await?;
         result?;
+    }
+    for (name, bench, about) in of_sql {
+        say::info(format!("\n=== {name}: {about} ==="));
+        let comparisons = interrupt.unless(sql::run(&layout, *bench)).await?;
+        comparisons.iter().for_each(compared::print);
+        let path = compared::write(checkout, name, about, &comparisons)?;
+        say::info(format!("\nWritten to {path}"));
     }
     if !of_workers.is_empty() {
         let place = Place::prepare(&layout, &interrupt).await?;
