@@ -107,10 +107,10 @@ begin
         where g.topic || '/' || g.store = any(v_gates)
     ),
     busy as materialized (
-        select w.topic, count(*) as items
+        select w.topic, w.store, count(*) as items
         from public.work_queue w
         where w.status = 'processing' and w.topic in (select a.topic from lane a where a.concurrency is not null)
-        group by w.topic
+        group by w.topic, w.store
     ),
     -- How many may leave for each limit, null where there is none; a gate that another claim has lets nothing through.
     room as materialized (
@@ -121,8 +121,12 @@ begin
             end as by_rate,
             case when a.concurrency is not null then
                 case when c.topic is null then 0
-                    else greatest(a.concurrency - coalesce((select y.items from busy y where y.topic = a.topic), 0), 0) end
+                    else greatest(
+                        a.concurrency - coalesce((select sum(y.items) from busy y where y.topic = a.topic), 0), 0
+                    ) end
             end as by_concurrency,
+            coalesce((select y.items from busy y where y.topic = a.topic and y.store = a.store), 0) as under_way,
+            pg_catalog.random() as luck,
             -- After a failure no more than what would open the breaker, until something succeeds.
             case
                 when b.state <> 'closed' then (a.store || '/' || a.upstream = any(coalesce(v_probes, '{}')))::integer
@@ -150,28 +154,42 @@ begin
         where not coalesce(m.throttled, false)
             and least(m.by_rate, m.by_concurrency, m.by_breaker, 1) > 0
     ),
+    -- No store gets more of what a rate or bound lets through than its part among those behind it.
     fair as (
-        select o.*, p_limit / o.lanes + (o.turn <= p_limit % o.lanes)::integer as share
+        select
+            o.*,
+            least(
+                p_limit / o.lanes + (o.turn <= p_limit % o.lanes)::integer,
+                ceil(o.by_rate::numeric / count(*) over (partition by o.topic, o.scope)),
+                ceil(o.by_concurrency::numeric / count(*) over (partition by o.topic))
+            )::integer as share
         from open o
         where o.turn <= p_limit
     ),
-    -- Lanes behind one gate share what it lets through, first come first served.
+    -- Where there is less than one for each, who has the least under way goes first, then what is urgent, then chance:
+    -- by age a flood would be first for as long as it lasts.
     granted as (
         select
             f.*,
             least(
                 f.share,
-                f.by_rate - coalesce(sum(f.share) over (
-                    partition by f.topic, f.scope order by f.no rows between unbounded preceding and 1 preceding
-                ), 0),
-                f.by_concurrency - coalesce(sum(f.share) over (
-                    partition by f.topic order by f.no rows between unbounded preceding and 1 preceding
-                ), 0),
-                f.by_breaker - coalesce(sum(f.share) over (
-                    partition by f.store, f.upstream order by f.no rows between unbounded preceding and 1 preceding
-                ), 0)
+                f.by_rate - coalesce(sum(f.share) over before_in_rate, 0),
+                f.by_concurrency - coalesce(sum(f.share) over before_in_topic, 0),
+                f.by_breaker - coalesce(sum(f.share) over before_at_system, 0)
             ) as quota
         from fair f
+        window
+            before_in_rate as (
+                partition by f.topic, f.scope order by f.under_way, f.priorities[1], f.luck
+                rows between unbounded preceding and 1 preceding
+            ),
+            before_in_topic as (
+                partition by f.topic order by f.under_way, f.priorities[1], f.luck
+                rows between unbounded preceding and 1 preceding
+            ),
+            before_at_system as (
+                partition by f.store, f.upstream order by f.no rows between unbounded preceding and 1 preceding
+            )
     )
     select
         array_agg(

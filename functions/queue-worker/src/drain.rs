@@ -26,6 +26,8 @@ const BATCH: usize = 100;
 const WIDTH: usize = 6;
 /// Jobs of a lane at a time, so that one that hangs leaves places to others.
 const LANE_WIDTH: usize = 4;
+/// Jobs at a time that call one system, whichever stores they are of.
+const UPSTREAM_WIDTH: usize = 5;
 /// No claim later than this after the start.
 const CLAIM_MS: u64 = 25_000;
 /// No upstream is waited for beyond this: the runtime ends work after an answer at 30 s.
@@ -97,7 +99,7 @@ impl<'a> Drain<'a> {
     /// After a fault nothing more is claimed or started; what is under way comes to its end and is reported, and what
     /// waits goes back.
     async fn drain(&self) -> Result<(), Fault> {
-        let mut lanes = Lanes::new(LANE_WIDTH);
+        let mut lanes = Lanes::new(LANE_WIDTH, UPSTREAM_WIDTH);
         let mut running = FuturesUnordered::new();
         let mut outcome = Ok(());
         loop {
@@ -139,7 +141,7 @@ impl<'a> Drain<'a> {
         }
         let (refused, jobs) = job::plan(claim.items);
         for (lane, job) in jobs {
-            lanes.add(lane, (job, ends));
+            lanes.add(lane, job.upstream(), (job, ends));
         }
         let known = refused.into_iter().chain(claim.unreadable).collect();
         self.report(known).await?;

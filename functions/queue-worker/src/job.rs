@@ -6,7 +6,7 @@
 use crate::{Setup, alert, email, mapping, push, refund, replay, stock_check};
 use ordak_core::{
     inventory_push::{self, Call, Unmapped},
-    work::{WorkItem, WorkResult},
+    work::{WorkFailure, WorkItem, WorkResult},
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -52,17 +52,23 @@ pub fn plan(items: Vec<WorkItem>) -> (Vec<WorkResult>, Vec<(String, Job)>) {
     let looks = stores
         .into_iter()
         .map(|(store, items)| (format!("{}/{store}", stock_check::TOPIC), Job::Look(items)));
-    let others = others.into_iter().map(|item| {
+    let (mut known, mut jobs) = (plan.refused, pushes.chain(look_ups).chain(looks).collect::<Vec<_>>());
+    for item in others {
         let lane = format!("{}/{}", item.topic, item.store);
         let job = match item.topic.as_str() {
             alert::TOPIC => Job::Alert(item),
             refund::TOPIC => Job::Refund(item),
             email::TOPIC => Job::Email(item),
-            _ => Job::Replay(item),
+            replay::TOPIC => Job::Replay(item),
+            _ => {
+                let failure = WorkFailure::permanent("the worker claims this topic and cannot carry it out");
+                known.push(WorkResult::failed(item.id, item.fence, &failure));
+                continue;
+            }
         };
-        (lane, job)
-    });
-    (plan.refused, pushes.chain(look_ups).chain(looks).chain(others).collect())
+        jobs.push((lane, job));
+    }
+    (known, jobs)
 }
 
 impl Job {
@@ -76,6 +82,17 @@ impl Job {
             Self::Alert(item) => vec![alert::tell(setup, &item, limit()).await],
             Self::Email(item) => vec![email::send(setup, &item, limit()).await],
             Self::Refund(item) => vec![refund::refund(setup, &item, limit).await],
+        }
+    }
+
+    /// The system that it calls.
+    #[must_use]
+    pub const fn upstream(&self) -> &'static str {
+        match self {
+            Self::Push(_) | Self::LookUp(_) | Self::Look(_) | Self::Refund(_) => "shopify",
+            Self::Replay(_) => "database",
+            Self::Alert(_) => "slack",
+            Self::Email(_) => "email",
         }
     }
 
@@ -115,7 +132,6 @@ pub fn went_well(results: &[WorkResult]) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ordak_core::work::WorkFailure;
     use serde_json::json;
 
     fn item(id: i64, topic: &str, store: &str) -> WorkItem {
@@ -130,6 +146,13 @@ mod tests {
         let lanes: Vec<&str> = jobs.iter().map(|(lane, _)| lane.as_str()).collect();
         assert_eq!(lanes, ["order_ingest_retry/a", "slack_alert/a", "order_ingest_retry/b"]);
         assert!(matches!(jobs[1].1, Job::Alert(_)) && matches!(jobs[2].1, Job::Replay(_)));
+    }
+
+    #[test]
+    fn a_topic_that_nobody_carries_out_is_refused_and_not_taken_for_another() {
+        let (known, jobs) = plan(vec![item(1, "courier_booking", "a"), item(2, replay::TOPIC, "a")]);
+        assert_eq!(known.iter().map(|result| result.id).collect::<Vec<_>>(), [1]);
+        assert!(matches!(jobs.as_slice(), [(_, Job::Replay(_))]));
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! Who goes next: a free place goes to the lane that uses the fewest, and no lane may use all, so that one slow upstream
-//! holds up its own lane and not the others. A lane in which everything fails is left alone.
+//! Who goes next: a free place goes to the lane that uses the fewest, and neither a lane nor all lanes to one upstream may
+//! use all, so that one that is slow holds up its own and not the others. A lane in which everything fails is left alone.
 //!
 //! Knows nothing of what the jobs are.
 
@@ -10,6 +10,7 @@ const FAILURES: usize = 5;
 
 struct Lane<J> {
     name: String,
+    upstream: &'static str,
     waiting: VecDeque<J>,
     running: usize,
     failures: usize,
@@ -19,35 +20,47 @@ struct Lane<J> {
 pub struct Lanes<J> {
     lanes: Vec<Lane<J>>,
     width: usize,
+    upstream_width: usize,
 }
 
 impl<J> Lanes<J> {
-    /// No jobs yet; at most `width` of a lane will run at a time.
+    /// No jobs yet; at most `width` of a lane and `upstream_width` that call one system will run at a time.
     #[must_use]
-    pub fn new(width: usize) -> Self {
-        Self { lanes: Vec::new(), width }
+    pub fn new(width: usize, upstream_width: usize) -> Self {
+        Self { lanes: Vec::new(), width, upstream_width }
     }
 
-    /// Has a job wait in the lane of this name.
-    pub fn add(&mut self, name: String, job: J) {
-        match self.lanes.iter_mut().find(|lane| lane.name == name) {
+    /// Has a job wait in the lane of this name and system.
+    pub fn add(&mut self, name: String, upstream: &'static str, job: J) {
+        match self.lanes.iter_mut().find(|lane| lane.name == name && lane.upstream == upstream) {
             Some(lane) => lane.waiting.push_back(job),
-            None => self.lanes.push(Lane { name, waiting: VecDeque::from([job]), running: 0, failures: 0 }),
+            None => {
+                let waiting = VecDeque::from([job]);
+                self.lanes.push(Lane { name, upstream, waiting, running: 0, failures: 0 });
+            }
         }
     }
 
     /// The next job and the number of its lane; `None` when none may start now.
     pub fn next(&mut self) -> Option<(usize, J)> {
-        let width = self.width;
-        let (at, lane) = self
-            .lanes
-            .iter_mut()
-            .enumerate()
-            .filter(|(_, lane)| !lane.waiting.is_empty() && lane.running < width)
-            .min_by_key(|(_, lane)| lane.running)?;
+        let at = (0..self.lanes.len()).filter(|at| self.may_start(*at)).min_by_key(|at| self.running(*at))?;
+        let lane = self.lanes.get_mut(at)?;
         let job = lane.waiting.pop_front()?;
         lane.running += 1;
         Some((at, job))
+    }
+
+    fn may_start(&self, at: usize) -> bool {
+        self.lanes.get(at).is_some_and(|lane| {
+            let same = self.lanes.iter().filter(|other| other.upstream == lane.upstream);
+            !lane.waiting.is_empty()
+                && lane.running < self.width
+                && same.map(|other| other.running).sum::<usize>() < self.upstream_width
+        })
+    }
+
+    fn running(&self, at: usize) -> usize {
+        self.lanes.get(at).map_or(0, |lane| lane.running)
     }
 
     /// A job of this lane has ended, well or not, or nobody can say. Gives back the jobs that will not be started, when
@@ -92,9 +105,9 @@ mod tests {
     use super::*;
 
     fn lanes(list: &[(&str, u8)]) -> Lanes<u8> {
-        let mut lanes = Lanes::new(4);
+        let mut lanes = Lanes::new(4, 5);
         for (lane, job) in list {
-            lanes.add((*lane).to_owned(), *job);
+            lanes.add((*lane).to_owned(), "", *job);
         }
         lanes
     }
@@ -121,11 +134,25 @@ mod tests {
         let started = std::iter::from_fn(|| lanes.next()).count();
         assert_eq!((started, lanes.next()), (4, None));
         assert_eq!(lanes.busy(), ["slow"]);
-        lanes.add("fast".into(), 6);
+        lanes.add("fast".into(), "", 6);
         assert_eq!(lanes.next(), Some((1, 6)));
         assert_eq!(lanes.busy(), ["slow"]);
         lanes.finished(0, None);
         assert_eq!(lanes.next(), Some((0, 5)));
+    }
+
+    #[test]
+    fn one_upstream_of_many_stores_leaves_a_place_to_others() {
+        let mut lanes = Lanes::new(4, 5);
+        for (lane, job) in [("a", 1), ("b", 2), ("c", 3), ("a", 4), ("b", 5), ("c", 6)] {
+            lanes.add(lane.to_owned(), "hangs", job);
+        }
+        assert_eq!(std::iter::from_fn(|| lanes.next()).count(), 5);
+        lanes.add("d".into(), "well", 7);
+        assert_eq!(lanes.next().map(|(_, job)| job), Some(7));
+        assert_eq!(lanes.next(), None);
+        lanes.finished(0, None);
+        assert_eq!(lanes.next().map(|(_, job)| job), Some(6));
     }
 
     #[test]
@@ -140,8 +167,8 @@ mod tests {
                 "{failure}"
             );
         }
-        lanes.add("dead".into(), 6);
-        lanes.add("well".into(), 7);
+        lanes.add("dead".into(), "", 6);
+        lanes.add("well".into(), "", 7);
         assert_eq!(lanes.finished(0, None), [6]);
         assert_eq!((lanes.next(), lanes.busy()), (Some((1, 7)), vec!["dead"]));
     }
