@@ -89,6 +89,17 @@ impl Vault {
         })
     }
 
+    /// The key that the store's e-mails leave with, when it has brought its own.
+    ///
+    /// # Errors
+    /// As [`Vault::find`].
+    pub async fn email(&self, store: &str) -> Result<Option<Secret>, Refusal> {
+        Ok(match self.find(store, Provider::Email).await? {
+            Some(Keys::Email(key)) => Some(key),
+            _ => None,
+        })
+    }
+
     async fn read(&self, stores: &[&str], since: u64) -> Result<(), String> {
         let mut missing: Vec<String> = Vec::new();
         for &store in stores {

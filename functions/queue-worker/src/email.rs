@@ -17,7 +17,8 @@ use std::time::Duration;
 /// Topic of these items.
 pub const TOPIC: &str = email::TOPIC;
 
-/// Sends it. Where no service is set the item is done: what nobody can send must not pile up.
+/// Sends it, with the store's own key where it has brought one. Where no service is set the item is done: what nobody can
+/// send must not pile up.
 pub async fn send(setup: &Setup, item: &WorkItem, limit: Duration) -> WorkResult {
     let Some(settings) = &setup.settings.email else {
         Line::new("queue-worker", Level::Info, "email_off", clock::now_ms())
@@ -25,11 +26,15 @@ pub async fn send(setup: &Setup, item: &WorkItem, limit: Duration) -> WorkResult
             .write();
         return WorkResult::done(item.id, item.fence);
     };
+    let key = match setup.shops.vault().email(&item.store).await {
+        Ok(own) => own.unwrap_or_else(|| settings.key.clone()),
+        Err(refusal) => return WorkResult::failed(item.id, item.fence, &refusal.failure),
+    };
     let body = match email::body(item, &settings.from) {
         Ok(body) => body,
         Err(failure) => return WorkResult::failed(item.id, item.fence, &failure),
     };
-    let bearer = format!("Bearer {}", settings.key.expose());
+    let bearer = format!("Bearer {}", key.expose());
     let headers = [("authorization", bearer.as_str()), ("idempotency-key", item.dedupe_key.as_str())];
     let reply = upstream::post_json(&settings.endpoint, &headers, &body, limit).await;
     let verdict = match reply {

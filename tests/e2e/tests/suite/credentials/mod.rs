@@ -217,6 +217,26 @@ async fn alerts_go_where_the_store_wants_them() -> Outcome {
 }
 
 #[tokio::test]
+async fn emails_leave_with_the_key_that_the_store_has_brought() -> Outcome {
+    let stack = Stack::up().await?;
+    let store = store::fresh(&stack).await?;
+    let arguments = json!({"p_store": store.key, "p_email": "kitchen@example.com"});
+    assert_eq!(stack.rpc(&stack.service_key, "set_alert_email", &arguments).await?.at("/ok"), true);
+    let own = format!("re_{}", unique());
+    let answer = put(&stack, store, "email", &json!({"api_key": own})).await?;
+    assert_eq!(answer.status, 200, "{}", answer.text);
+    let sql = "select private.enqueue_email($1, 'orders_escalated', '{\"orders\": 2}', 'own')::text";
+    stack.db().await?.written(sql, &[&store.key]).await?;
+    let call = eventually("an e-mail", async || {
+        stack.drain().await?;
+        Ok(stack.calls("email", store.key).await?.pop().ok_or_else(|| "none".to_owned()))
+    })
+    .await?;
+    assert_eq!(call["headers"]["authorization"], format!("Bearer {own}"));
+    Ok(())
+}
+
+#[tokio::test]
 async fn keys_of_another_store_open_nothing_here() -> Outcome {
     let stack = Stack::up().await?;
     let (mine, other) = (store::fresh(&stack).await?, store::fresh(&stack).await?);
