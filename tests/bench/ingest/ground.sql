@@ -1,17 +1,5 @@
--- Stock that does not run out, over enough SKUs that orders seldom meet at one, for Ordak and for the usual way.
-
-insert into public.inventory_items
-    (store, sku, opening_ats, ats, shopify_inventory_item_gid, shopify_location_gid)
-select
-    'bannos',
-    'BENCH-' || n,
-    1000000,
-    1000000,
-    'gid://shopify/InventoryItem/' || (700000 + n),
-    'gid://shopify/Location/1'
-from generate_series(0, 499) as n;
-
--- Tables as one makes them when the function that receives the webhook does the work, with the keys that it needs.
+-- Tables as one makes them when the function that receives the webhook does the work: what Ordak keeps of an order, with the
+-- keys and indexes that are needed to read it.
 
 create table public.usual_events (
     id bigint generated always as identity primary key,
@@ -62,8 +50,31 @@ create table public.usual_stock (
     ats integer not null check (ats >= 0),
     primary key (store, sku)
 );
-insert into public.usual_stock (store, sku, ats)
-select 'bannos', 'BENCH-' || n, 1000000 from generate_series(0, 499) as n;
+
+create table public.usual_ledger (
+    id bigint generated always as identity primary key,
+    store text not null,
+    sku text not null,
+    order_id text not null,
+    line_id text not null,
+    delta integer not null,
+    created_at timestamptz not null default now(),
+    foreign key (store, sku) references public.usual_stock (store, sku),
+    foreign key (store, order_id) references public.usual_orders (store, id)
+);
+create index usual_ledger_sku_idx on public.usual_ledger (store, sku);
+create index usual_ledger_order_idx on public.usual_ledger (store, order_id);
+
+create table public.usual_trail (
+    id bigint generated always as identity primary key,
+    store text not null,
+    order_id text not null,
+    action text not null,
+    meta jsonb not null,
+    created_at timestamptz not null default now(),
+    foreign key (store, order_id) references public.usual_orders (store, id)
+);
+create index usual_trail_order_idx on public.usual_trail (store, order_id);
 
 create table public.usual_queue (
     id bigint generated always as identity primary key,
@@ -80,7 +91,10 @@ alter table public.usual_events enable row level security;
 alter table public.usual_orders enable row level security;
 alter table public.usual_lines enable row level security;
 alter table public.usual_stock enable row level security;
+alter table public.usual_ledger enable row level security;
+alter table public.usual_trail enable row level security;
 alter table public.usual_queue enable row level security;
 grant select, insert, update on
-    public.usual_events, public.usual_orders, public.usual_lines, public.usual_stock, public.usual_queue
+    public.usual_events, public.usual_orders, public.usual_lines, public.usual_stock, public.usual_ledger,
+    public.usual_trail, public.usual_queue
 to service_role;

@@ -1,4 +1,5 @@
-// The webhook function as it is usually written: each step is a call of its own to the REST API. Not one transaction; what
+// The webhook function as it is usually written: each step is a call of its own to the REST API, and rows of one table go in
+// one call. It keeps what Ordak keeps of an order: event, order, lines, stock, ledger, work, trail. Not one transaction; what
 // is left half done when a step fails is left to somebody else.
 
 import { Call, credentials, type Env } from "./edge";
@@ -58,18 +59,27 @@ export default {
       price,
     }));
     await rest("POST", "usual_lines", lines);
+    const stock = (filter: string) => `usual_stock?store=eq.${store}&sku=${filter}`;
+    const levels = new Map<unknown, number>();
+    const skus = order.lines.map(({ sku }) => sku).join(",");
+    for (const { sku, ats } of await rest("GET", `${stock(`in.(${skus})`)}&select=sku,ats`)) levels.set(sku, Number(ats));
     for (const { sku, quantity } of order.lines) {
-      const item = `usual_stock?store=eq.${store}&sku=eq.${sku}`;
-      // Read, subtract, and write if nobody else has written since; else again.
+      // Subtract, and write if nobody else has written since; else read again.
       for (let tries = 0; ; tries++) {
-        const [stock] = await rest("GET", `${item}&select=ats`);
-        const ats = Number(stock?.ats);
+        const ats = levels.get(sku);
+        if (ats === undefined || tries > 20) throw new Error("no stock");
         const change = { ats: ats - quantity };
-        const changed = await rest("PATCH", `${item}&ats=eq.${ats}`, change, "return=representation");
+        const changed = await rest("PATCH", `${stock(`eq.${sku}`)}&ats=eq.${ats}`, change, "return=representation");
         if (changed.length > 0) break;
-        if (tries > 20) throw new Error("no stock");
+        const [level] = await rest("GET", `${stock(`eq.${sku}`)}&select=ats`);
+        levels.set(sku, Number(level?.ats));
       }
     }
+    await rest(
+      "POST",
+      "usual_ledger",
+      order.lines.map(({ line_id, sku, quantity }) => ({ store, sku, order_id: id, line_id, delta: -quantity })),
+    );
     await rest(
       "POST",
       "usual_queue",
@@ -79,6 +89,11 @@ export default {
         payload: { sku },
       })),
     );
+    const trail = (action: string, meta: Json) => ({ store, order_id: id, action, meta });
+    await rest("POST", "usual_trail", [
+      trail("order_allocated", { cause: external }),
+      trail("order_ingested", { topic: call.route, outcome: "created" }),
+    ]);
     return call.answer(200, JSON.stringify({ ok: true, data: { order_id: id, store, outcome: "created" } }), "created");
   },
 };

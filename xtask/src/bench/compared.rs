@@ -19,7 +19,10 @@ pub fn print(comparison: &Comparison) {
         say::info(format!("{name:<34}{cells}"));
     }
     for (other, name) in comparison.contenders.iter().enumerate().skip(1) {
-        let cell = |metric| format!("{:>26}×", figure(comparison.ratio(other, metric)));
+        let cell = |metric| {
+            let ratio = comparison.ratio(other, metric);
+            format!("{:>27}", if ratio.median.is_nan() { figure(ratio) } else { figure(ratio) + "×" })
+        };
         let cells: String = (0..comparison.metrics.len()).map(cell).collect();
         say::info(format!("{:<34}{cells}", format!("as good as {name}")));
     }

@@ -74,7 +74,7 @@ async fn compare(
     goals: &[Goal],
     running: &[Workerd; 2],
 ) -> Result<Vec<Comparison>> {
-    let mut orders = Orders::of(&place.layout.checkout)?;
+    let mut orders = Orders::of_one_line(&place.layout.checkout, 900_000_000)?;
     let mut comparisons = Vec::new();
     for kilobytes in [7, 32] {
         let shots = (0..BODIES).map(|_| orders.forgery(kilobytes * 1024)).collect::<Result<Arc<[Shot]>>>()?;

@@ -7,15 +7,16 @@ use anyhow::{Context, Result};
 
 use super::database;
 use super::load::{self, CONNECTIONS, Expected, Shot, Volume};
-use super::orders::{Arguments, Orders};
+use super::orders::{Order, Orders};
 use super::place::Place;
 use super::rounds::{Comparison, Goal, Metric};
 use super::sessions::Sessions;
 use super::workerd::{Worker, Workerd};
+use crate::database::{self as postgres, Role};
 use crate::layout::Layout;
 
 /// Orders in a turn.
-const ORDERS: usize = 3000;
+const ORDERS: usize = 6000;
 /// The answer of everybody.
 const TAKEN: Expected = Expected { status: 200, part: "created" };
 
@@ -51,6 +52,7 @@ pub async fn run(place: &Place) -> Result<Vec<Comparison>> {
         vec![gateway, own, idle],
     ];
     database::with(place, "ingest", async || {
+        stock_up(&place.layout).await?;
         let running = Workers::start(&place.layout, &groups)?;
         let result = compare(place, &running).await;
         running.stop().await?;
@@ -59,13 +61,24 @@ pub async fn run(place: &Place) -> Result<Vec<Comparison>> {
     .await
 }
 
+/// The same stock for everybody.
+async fn stock_up(layout: &Layout) -> Result<()> {
+    let mut superuser = postgres::connect(layout, Role::Superuser).await?;
+    Orders::stock_up(&mut superuser).await?;
+    let usual = "insert into public.usual_stock (store, sku, ats)
+        select i.store, i.sku, i.ats from public.inventory_items i";
+    postgres::run_script(&mut superuser, usual).await?;
+    postgres::run_script(&mut superuser, "vacuum analyze").await?;
+    postgres::close(superuser).await
+}
+
 async fn compare(place: &Place, running: &Workers) -> Result<Vec<Comparison>> {
-    let mut orders = Orders::of(&place.layout.checkout)?;
+    let mut orders = Orders::of(&place.layout.checkout, 900_000_000)?;
     let sessions = Sessions::open(&place.layout, CONNECTIONS).await?;
     let mut comparison =
         Comparison::new("ingest: distinct orders, 16 connections", &METRICS, &CONTENDERS, &GOALS);
     for who in 0..CONTENDERS.len() {
-        turn(place, running, &sessions, &mut orders, who, ORDERS / 3).await?;
+        turn(place, running, &sessions, &mut orders, who, ORDERS / 6).await?;
     }
     comparison.run(async |who, _| turn(place, running, &sessions, &mut orders, who, ORDERS).await).await?;
     sessions.close().await?;
@@ -92,13 +105,12 @@ async fn turn(
         let cpu_us = (worker.cpu_ms() - before) * 1000.0 / many as f64;
         return Ok(vec![outcome.per_second(), outcome.percentile(50), outcome.percentile(99), cpu_us]);
     }
-    let arguments = (0..many).map(|_| orders.arguments()).collect::<Result<Vec<Arguments>>>()?;
+    let orders: Vec<Order> = orders.make(many)?;
     let outcome = if CONTENDERS.get(who) == Some(&NO_FUNCTION) {
-        let shots =
-            arguments.iter().map(|arguments| place.rpc(arguments)).collect::<Result<Arc<[Shot]>>>()?;
+        let shots = orders.iter().map(|order| place.rpc(order)).collect::<Result<Arc<[Shot]>>>()?;
         load::fire(place.rest_address(), &shots, Volume::Once, TAKEN).await?
     } else {
-        sessions.ingest(&arguments).await?
+        sessions.ingest(&orders).await?
     };
     Ok(vec![outcome.per_second(), outcome.percentile(50), outcome.percentile(99), f64::NAN])
 }

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use anyhow::{Context, Result};
 
 use super::load::Shot;
-use super::orders::Arguments;
+use super::orders::Order;
 use super::workerd::Worker;
 use crate::functions::{self, Function};
 use crate::interrupt::Interrupt;
@@ -69,11 +69,11 @@ impl Place {
     }
 
     /// The call that stores an order, made without any function.
-    pub fn rpc(&self, arguments: &Arguments) -> Result<Shot> {
+    pub fn rpc(&self, order: &Order) -> Result<Shot> {
         let key = self.setting("SUPABASE_SERVICE_ROLE_KEY");
         let bearer = format!("Bearer {key}");
         let headers = [("apikey", key), ("authorization", bearer.as_str())];
-        Shot::post("/rest/v1/rpc/ingest_shopify_event", &headers, arguments.json())
+        Shot::post("/rest/v1/rpc/ingest_shopify_event", &headers, order.call())
     }
 
     /// What the workers are told under this name.

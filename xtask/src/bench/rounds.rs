@@ -58,17 +58,17 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of these values; zero without any.
+    /// Of these values; no number without any.
     pub fn of(values: &[f64]) -> Self {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
-        let at = |index: usize| sorted.get(index).copied().unwrap_or_default();
+        let at = |index: usize| sorted.get(index).copied().unwrap_or(f64::NAN);
         let median = match sorted.len() {
-            0 => 0.0,
+            0 => f64::NAN,
             n if n % 2 == 1 => at(n / 2),
             n => f64::midpoint(at(n / 2 - 1), at(n / 2)),
         };
-        Self { median, low: at(0), high: sorted.last().copied().unwrap_or_default() }
+        Self { median, low: at(0), high: sorted.last().copied().unwrap_or(f64::NAN) }
     }
 }
 
@@ -150,7 +150,7 @@ mod tests {
     fn the_middle_is_the_median() {
         assert_eq!(Spread::of(&[3.0, 1.0, 2.0]), Spread { median: 2.0, low: 1.0, high: 3.0 });
         assert_eq!(Spread::of(&[1.0, 2.0]).median, 1.5);
-        assert_eq!(Spread::of(&[]).median, 0.0);
+        assert!(Spread::of(&[]).median.is_nan(), "nobody measured is not measured as nothing");
     }
 
     #[tokio::test]

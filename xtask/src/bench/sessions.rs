@@ -4,22 +4,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use futures_util::future::try_join_all;
-use serde_json::Value;
-use sqlx::Row;
 use sqlx::postgres::PgConnection;
 use tokio::sync::Mutex;
 
 use super::load::Outcome;
-use super::orders::Arguments;
+use super::orders::Order;
 use crate::database::{self, Role};
 use crate::layout::Layout;
-
-const INGEST: &str = "select public.ingest_shopify_event(
-    p_shop_domain => $1, p_topic => 'orders/create', p_webhook_id => $2, p_triggered_at => now(), p_content_hash => $3,
-    p_order => $4::text::jsonb, p_payload => $5::text::jsonb, p_own_secrets => '{}'
-) as answer";
 
 /// Open sessions.
 pub struct Sessions(Vec<Mutex<PgConnection>>);
@@ -38,7 +31,7 @@ impl Sessions {
     }
 
     /// Has every order stored, each by a statement of its own.
-    pub async fn ingest(&self, orders: &[Arguments]) -> Result<Outcome> {
+    pub async fn ingest(&self, orders: &[Order]) -> Result<Outcome> {
         let next = AtomicUsize::new(0);
         let started = Instant::now();
         let work = self.0.iter().map(async |session| {
@@ -46,7 +39,7 @@ impl Sessions {
             let mut times = Vec::new();
             while let Some(order) = orders.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let begun = Instant::now();
-                one(&mut session, order).await?;
+                order.ingest(&mut session).await?;
                 times.push(begun.elapsed().as_secs_f64() * 1000.0);
             }
             anyhow::Ok(times)
@@ -64,22 +57,5 @@ impl Sessions {
             database::close(session.into_inner()).await?;
         }
         Ok(())
-    }
-}
-
-async fn one(session: &mut PgConnection, order: &Arguments) -> Result<()> {
-    let row = sqlx::query(INGEST)
-        .bind(order.shop)
-        .bind(&order.webhook_id)
-        .bind(&order.content_hash)
-        .bind(&order.order)
-        .bind(&order.payload)
-        .fetch_one(session)
-        .await
-        .map_err(|error| database::explain(INGEST, error))?;
-    let answer: Value = row.try_get("answer").context("no answer")?;
-    match answer.pointer("/data/outcome").and_then(Value::as_str) {
-        Some("created") => Ok(()),
-        _ => bail!("answered {answer}"),
     }
 }

@@ -5,9 +5,9 @@
 use anyhow::{Result, ensure};
 use sqlx::Row;
 
-use super::deliveries::Deliveries;
 use super::ingest::SERVICE;
 use super::{Clients, DATABASE, METRICS, STORED, connect, ground, settle};
+use crate::bench::orders::{HOT_SKU, Orders};
 use crate::bench::rounds::{Comparison, Goal};
 use crate::database::{self, Role};
 use crate::layout::Layout;
@@ -16,30 +16,25 @@ const CLIENTS: usize = 64;
 /// Holds of a turn.
 const HOLDS: usize = 3_200;
 const WARM: usize = 640;
-const SKU: &str = "HOT";
 const UPDATE: &str = "update of its row";
 const APART: &str = "Ordak, 500 SKUs";
 const GOALS: [Goal; 1] = [Goal { metric: METRICS[0].name, beside: UPDATE, ratio: 0.5 }];
 
 /// Runs the comparison.
 pub async fn run(layout: &Layout) -> Result<Vec<Comparison>> {
-    let mut deliveries = Deliveries::of_one_sku(&layout.checkout, 200_000_000, SKU)?;
-    ground(layout, DATABASE, STORED, &deliveries).await?;
-    let mut apart = Deliveries::of_one_line(&layout.checkout, 400_000_000)?;
-    let mut owner = database::connect(layout, Role::Owner).await?;
-    apart.stock_up(&mut owner).await?;
-    database::close(owner).await?;
+    let mut hot = Orders::of_one_sku(&layout.checkout, 200_000_000)?;
+    ground(layout, DATABASE, STORED).await?;
+    let mut apart = Orders::of_one_line(&layout.checkout, 400_000_000)?;
     let mut comparison = Comparison::new("hot-sku: 64 clients", &METRICS, &["Ordak", UPDATE, APART], &GOALS);
     let turn = async |who: usize, _| {
         let before = sold(layout).await?;
         let usage = if who != 1 {
-            let deliveries = if who == 0 { &mut deliveries } else { &mut apart };
+            let orders = if who == 0 { &mut hot } else { &mut apart };
             let mut clients = Clients::open(layout, DATABASE, Role::Superuser, CLIENTS, SERVICE).await?;
-            let (warm, measured) = (deliveries.make(WARM)?, deliveries.make(HOLDS)?);
-            clients.each(layout, warm, async |to, delivery| delivery.ingest(to).await).await?;
+            let (warm, measured) = (orders.make(WARM)?, orders.make(HOLDS)?);
+            clients.each(layout, warm, async |to, order| order.ingest(to).await).await?;
             settle(layout, DATABASE).await?;
-            let usage =
-                clients.each(layout, measured, async |to, delivery| delivery.ingest(to).await).await?;
+            let usage = clients.each(layout, measured, async |to, order| order.ingest(to).await).await?;
             clients.close().await?;
             usage
         } else {
@@ -62,7 +57,7 @@ pub async fn run(layout: &Layout) -> Result<Vec<Comparison>> {
 async fn update(connection: &mut sqlx::PgConnection) -> Result<()> {
     let query =
         "update public.inventory_items set ats = ats - 1 where store = 'bannos' and sku = $1 and ats > 0";
-    let done = sqlx::query(query).bind(SKU).execute(connection).await?;
+    let done = sqlx::query(query).bind(HOT_SKU).execute(connection).await?;
     ensure!(done.rows_affected() == 1, "nothing was sold");
     Ok(())
 }
@@ -71,7 +66,7 @@ async fn sold(layout: &Layout) -> Result<i64> {
     let mut superuser = connect(layout, DATABASE, Role::Superuser).await?;
     let query = "select (opening_ats - ats)::bigint as sold from public.inventory_items
         where store = 'bannos' and sku = $1";
-    let row = sqlx::query(query).bind(SKU).fetch_one(&mut superuser).await?;
+    let row = sqlx::query(query).bind(HOT_SKU).fetch_one(&mut superuser).await?;
     database::close(superuser).await?;
     Ok(row.try_get("sold")?)
 }

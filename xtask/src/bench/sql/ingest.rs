@@ -2,10 +2,11 @@
 //! insert of the same rows, values ready, in one transaction.
 
 use anyhow::{Result, ensure};
+use sqlx::{PgConnection, Row};
 
-use super::deliveries::{Deliveries, held};
 use super::plain::Rows;
 use super::{Clients, DATABASE, METRICS, STORED, connect, ground, settle};
+use crate::bench::orders::Orders;
 use crate::bench::rounds::{Comparison, Goal};
 use crate::database::{self, Role};
 use crate::layout::Layout;
@@ -19,40 +20,38 @@ const GOALS: [Goal; 1] = [Goal { metric: METRICS[0].name, beside: PLAIN, ratio: 
 
 /// Runs the comparison with one connection and with sixteen.
 pub async fn run(layout: &Layout) -> Result<Vec<Comparison>> {
-    let mut deliveries = Deliveries::of(&layout.checkout, 100_000_000)?;
-    ground(layout, DATABASE, STORED, &deliveries).await?;
-    let one = compare(layout, &mut deliveries, 1, "ingest-sql: 1 connection").await?;
-    let many = compare(layout, &mut deliveries, 16, "ingest-sql: 16 connections").await?;
+    let mut orders = Orders::of(&layout.checkout, 100_000_000)?;
+    ground(layout, DATABASE, STORED).await?;
+    let one = compare(layout, &mut orders, 1, "ingest-sql: 1 connection").await?;
+    let many = compare(layout, &mut orders, 16, "ingest-sql: 16 connections").await?;
     Ok(vec![one, many])
 }
 
 async fn compare(
     layout: &Layout,
-    deliveries: &mut Deliveries,
+    orders: &mut Orders,
     connections: usize,
     title: &'static str,
 ) -> Result<Comparison> {
     let mut comparison = Comparison::new(title, &METRICS, &["Ordak", PLAIN], &GOALS);
     let turn = async |who: usize, _| {
-        let all = deliveries.make(ORDERS + WARM * connections)?;
-        let gids: Vec<String> = all.iter().map(|delivery| delivery.gid.clone()).collect();
+        let all = orders.make(ORDERS + WARM * connections)?;
+        let gids: Vec<String> = all.iter().map(|order| order.gid.clone()).collect();
         let (warm, measured) = all.split_at(WARM * connections);
         let usage = if who == 0 {
             let mut clients = Clients::open(layout, DATABASE, Role::Superuser, connections, SERVICE).await?;
-            clients.each(layout, warm.to_vec(), async |to, delivery| delivery.ingest(to).await).await?;
+            clients.each(layout, warm.to_vec(), async |to, order| order.ingest(to).await).await?;
             settle(layout, DATABASE).await?;
-            let usage = clients
-                .each(layout, measured.to_vec(), async |to, delivery| delivery.ingest(to).await)
-                .await?;
+            let usage =
+                clients.each(layout, measured.to_vec(), async |to, order| order.ingest(to).await).await?;
             clients.close().await?;
             usage
         } else {
             let mut superuser = connect(layout, DATABASE, Role::Superuser).await?;
             let mut rows = Vec::new();
-            for delivery in all {
-                let gid = delivery.gid.clone();
-                delivery.ingest(&mut superuser).await?;
-                rows.push(Rows::take(&mut superuser, &gid).await?);
+            for order in all {
+                order.ingest(&mut superuser).await?;
+                rows.push(Rows::take(&mut superuser, &order.gid).await?);
             }
             database::close(superuser).await?;
             let measured = rows.split_off(WARM * connections);
@@ -75,3 +74,13 @@ async fn compare(
 
 /// As whom the edge calls.
 pub const SERVICE: &str = "set role service_role; set request.jwt.claims = '{\"role\":\"service_role\"}'";
+
+/// How many orders of ours hold all that they want; who does less than he should ends the run.
+async fn held(connection: &mut PgConnection, gids: &[String]) -> Result<i64> {
+    let query = "select count(*) as held from public.orders o
+        where o.shopify_order_gid = any($1) and o.allocation_status = 'allocated'
+            and exists (select 1 from public.inventory_txn t where t.store = o.store and t.order_id = o.id)
+            and exists (select 1 from public.stage_events e where e.store = o.store and e.order_id = o.id)";
+    let row = sqlx::query(query).bind(gids).fetch_one(connection).await?;
+    Ok(row.try_get("held")?)
+}

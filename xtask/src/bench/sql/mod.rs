@@ -1,7 +1,6 @@
 //! Benchmarks of the database's functions through the Postgres protocol: no edge, no REST server. Durability is Postgres'
 //! own: `fsync` and `synchronous_commit` are on, and a run in which they are not ends.
 
-mod deliveries;
 mod hot_sku;
 mod ingest;
 mod plain;
@@ -15,8 +14,7 @@ use futures_util::future::try_join_all;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Row};
 
-use deliveries::Deliveries;
-
+use super::orders::Orders;
 use super::rounds::{Comparison, Metric};
 use crate::database::{self, Role};
 use crate::layout::Layout;
@@ -54,9 +52,6 @@ const STORED: u64 = 20_000;
 
 /// The database of everything but `scale`.
 const DATABASE: &str = "postgres";
-
-/// The store of everything.
-const STORE: &str = "bannos";
 
 /// Runs one on a database of its own, made from nothing and deleted afterwards.
 pub async fn run(layout: &Layout, bench: Bench) -> Result<Vec<Comparison>> {
@@ -176,14 +171,14 @@ async fn log_position(layout: &Layout) -> Result<f64> {
 }
 
 /// A shop with so many orders behind it, and stock for those to come.
-async fn ground(layout: &Layout, database: &str, orders: u64, deliveries: &Deliveries) -> Result<()> {
+async fn ground(layout: &Layout, database: &str, orders: u64) -> Result<()> {
     let path = layout.checkout.path("tests/bench/scale/ground.sql");
     let script = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let mut superuser = connect(layout, database, Role::Superuser).await?;
     database::run_script(&mut superuser, &script.replace("{orders}", &orders.to_string()))
         .await
         .context("ground.sql failed")?;
-    deliveries.stock_up(&mut superuser).await?;
+    Orders::stock_up(&mut superuser).await?;
     database::close(superuser).await?;
     settle(layout, database).await
 }

@@ -3,9 +3,9 @@
 
 use anyhow::{Context, Result};
 
-use super::deliveries::Deliveries;
 use super::ingest::SERVICE;
 use super::{Clients, METRICS, connect, ground, settle};
+use crate::bench::orders::Orders;
 use crate::bench::rounds::{Comparison, Goal};
 use crate::database::{self, Role};
 use crate::layout::Layout;
@@ -28,14 +28,14 @@ const GOALS: [Goal; 2] = [
 
 /// Runs the comparison.
 pub async fn run(layout: &Layout) -> Result<Vec<Comparison>> {
-    let mut deliveries = Deliveries::of(&layout.checkout, 300_000_000)?;
+    let mut all = Orders::of(&layout.checkout, 300_000_000)?;
     for (name, database, orders) in SIZES {
         let step = say::step(format!("making {name}"));
         // From the migrated database, to which nobody is connected now.
         let mut maker = connect(layout, "template1", Role::Superuser).await?;
         database::run_script(&mut maker, &format!("create database {database} template postgres")).await?;
         database::close(maker).await?;
-        ground(layout, database, orders, &deliveries).await?;
+        ground(layout, database, orders).await?;
         step.done();
     }
     let names = SIZES.map(|(name, ..)| name);
@@ -43,10 +43,10 @@ pub async fn run(layout: &Layout) -> Result<Vec<Comparison>> {
     let turn = async |who: usize, _| {
         let (_, database, _) = SIZES.get(who).copied().context("no such size")?;
         let mut clients = Clients::open(layout, database, Role::Superuser, CLIENTS, SERVICE).await?;
-        let (warm, measured) = (deliveries.make(WARM)?, deliveries.make(ORDERS)?);
-        clients.each(layout, warm, async |to, delivery| delivery.ingest(to).await).await?;
+        let (warm, measured) = (all.make(WARM)?, all.make(ORDERS)?);
+        clients.each(layout, warm, async |to, order| order.ingest(to).await).await?;
         settle(layout, database).await?;
-        let usage = clients.each(layout, measured, async |to, delivery| delivery.ingest(to).await).await?;
+        let usage = clients.each(layout, measured, async |to, order| order.ingest(to).await).await?;
         clients.close().await?;
         Ok(usage.per(ORDERS))
     };
