@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::report::machine;
 use super::rounds::{Comparison, ROUNDS, Spread};
+use super::summary::{self, Verdict};
 use crate::layout::Checkout;
 use crate::say;
 
@@ -26,12 +27,9 @@ pub fn print(comparison: &Comparison) {
         let cells: String = (0..comparison.metrics.len()).map(cell).collect();
         say::info(format!("{:<34}{cells}", format!("as good as {name}")));
     }
-    for (goal, reached) in comparison.reached() {
-        let verdict = if reached.median >= goal.ratio { "reached" } else { "not reached" };
-        say::info(format!(
-            "goal: {} ≥ {} × {}: {:.2}, {verdict}",
-            goal.metric, goal.ratio, goal.beside, reached.median
-        ));
+    for verdict in summary::of(comparison) {
+        let Verdict { what, goal, measured, .. } = &verdict;
+        say::info(format!("goal: {what} {goal}: {measured}, {}", verdict.word()));
     }
 }
 

@@ -19,6 +19,7 @@ mod rounds;
 mod scan;
 mod sessions;
 mod sql;
+mod summary;
 mod workerd;
 
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ use crate::suites::live::take;
 use crate::{say, setup};
 use place::Place;
 use plan::Plan;
+use rounds::Comparison;
+use summary::Verdict;
 
 /// What a benchmark of workers is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,27 +86,28 @@ pub async fn run(checkout: &Checkout, wanted: Option<&str>) -> Result<ExitCode> 
     let layout = Layout::new(checkout, StackName::Bench)?;
     let _lock = take(&layout)?;
     interrupt.unless(setup::packages(checkout)).await?;
+    let mut verdicts = Vec::new();
     for plan in plans {
         say::info(format!("\n=== {}: {} ===", plan.name, plan.about));
         let mut stack = Stack::new(layout.clone(), Backend::Local, Vec::new());
         let result = interrupt.unless(one(&mut stack, &layout, plan)).await;
         stack.stop().await?;
-        result?;
+        verdicts.extend(result?);
     }
     for (name, bench, about) in of_sql {
         say::info(format!("\n=== {name}: {about} ==="));
         let comparisons = interrupt.unless(sql::run(&layout, *bench)).await?;
-        comparisons.iter().for_each(compared::print);
-        let path = compared::write(checkout, name, about, &comparisons)?;
-        say::info(format!("\nWritten to {path}"));
+        verdicts.extend(tell(checkout, name, about, &comparisons)?);
     }
     if !of_workers.is_empty() {
         let place = Place::prepare(&layout, &interrupt).await?;
         for (name, what, about) in of_workers {
             say::info(format!("\n=== {name}: {about} ==="));
-            let path = interrupt.unless(workers(&place, name, *what, about)).await?;
-            say::info(format!("\nWritten to {path}"));
+            verdicts.extend(interrupt.unless(workers(&place, name, *what, about)).await?);
         }
+    }
+    if wanted.is_none() {
+        summary::finish(checkout, &verdicts)?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -118,21 +122,32 @@ async fn run_optimised(checkout: &Checkout, wanted: Option<&str>) -> Result<Exit
     Ok(if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn workers(place: &Place, name: &str, what: Workers, about: &str) -> Result<String> {
+async fn workers(place: &Place, name: &str, what: Workers, about: &str) -> Result<Vec<Verdict>> {
     let checkout = &place.layout.checkout;
     let comparisons = match what {
-        Workers::Bundle => return compared::write_figures(checkout, name, about, &bundle::run(place).await?),
+        Workers::Bundle => {
+            let (figures, verdicts) = bundle::run(place).await?;
+            let path = compared::write_figures(checkout, name, about, &figures)?;
+            say::info(format!("\nWritten to {path}"));
+            return Ok(verdicts);
+        }
         Workers::Edge => edge::run(place).await?,
         Workers::Ingest => ingest::run(place).await?,
         Workers::Scan => scan::run(place).await?,
         Workers::Cold => cold::run(place).await?,
         Workers::Batches => batches::run(place).await?,
     };
-    comparisons.iter().for_each(compared::print);
-    compared::write(checkout, name, about, &comparisons)
+    tell(checkout, name, about, &comparisons)
 }
 
-async fn one(stack: &mut Stack, layout: &Layout, plan: &Plan) -> Result<()> {
+fn tell(checkout: &Checkout, name: &str, about: &str, comparisons: &[Comparison]) -> Result<Vec<Verdict>> {
+    comparisons.iter().for_each(compared::print);
+    let path = compared::write(checkout, name, about, comparisons)?;
+    say::info(format!("\nWritten to {path}"));
+    Ok(comparisons.iter().flat_map(summary::of).collect())
+}
+
+async fn one(stack: &mut Stack, layout: &Layout, plan: &Plan) -> Result<Vec<Verdict>> {
     stack.start_database_only().await?;
     let step = say::step("making the data");
     let script = plan.ground_script()?;
@@ -151,5 +166,5 @@ async fn one(stack: &mut Stack, layout: &Layout, plan: &Plan) -> Result<()> {
     report::print(plan, &results);
     let path = report::write(layout, plan, &results)?;
     say::info(format!("\nWritten to {path}"));
-    Ok(())
+    Ok(report::verdicts(plan, &results))
 }

@@ -3,8 +3,9 @@
 use anyhow::{Context, Result};
 use serde_json::{Value, json};
 
-use super::measure::Results;
-use super::plan::Plan;
+use super::measure::{Measured, Results};
+use super::plan::{Call, Plan};
+use super::summary::Verdict;
 use crate::layout::Layout;
 use crate::say;
 
@@ -42,6 +43,21 @@ fn describe(ground: &Value) -> String {
     let parts: Vec<String> =
         figures.iter().map(|(name, figure)| format!("{figure} {}", name.replace('_', " "))).collect();
     parts.join(", ")
+}
+
+/// What became of the targets.
+pub fn verdicts(plan: &Plan, results: &Results) -> Vec<Verdict> {
+    let calls = plan.calls.iter().zip(&results.calls);
+    let verdict = |(call, measured): (&Call, &Measured)| {
+        let (target, p95) = (call.target_p95_ms?, measured.server.p95_ms);
+        Some(Verdict {
+            what: format!("{}: {} — server p95", plan.name, call.name),
+            goal: format!("< {target:.0} ms"),
+            measured: format!("{p95:.1} ms"),
+            reached: p95 < target,
+        })
+    };
+    calls.filter_map(verdict).collect()
 }
 
 /// Writes the figures to `.ordak/bench/<name>.json` and says where that is.
