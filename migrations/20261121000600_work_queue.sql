@@ -50,7 +50,7 @@ create table public.work_queue (
     max_retries integer not null default 3,
     next_retry_at timestamptz not null default now(),
     last_error text,
-    error_class text check (error_class in ('transient', 'permanent', 'limit')),
+    error_class text check (error_class in ('transient', 'permanent', 'limit', 'misconfigured')),
     locked_at timestamptz,
     locked_by text,
     lease_until timestamptz,

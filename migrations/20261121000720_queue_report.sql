@@ -50,6 +50,7 @@ as $$
 declare
     v_data jsonb;
     v_dead bigint[];
+    v_unset jsonb;
     v_calls jsonb;
     v_news boolean;
 begin
@@ -71,8 +72,10 @@ begin
             coalesce(r.outcome = 'stale', false) as stale,
             coalesce(r.outcome = 'released', false) as released,
             coalesce(r.outcome = 'throttled', false) as throttled,
+            coalesce(r.outcome = 'postponed', false) as postponed,
             case when r.outcome = 'done' then r.pushed end as pushed,
-            case when r.error_class in ('permanent', 'limit') then r.error_class else 'transient' end as error_class,
+            case when r.error_class in ('permanent', 'limit', 'misconfigured') then r.error_class else 'transient' end
+                as error_class,
             left(coalesce(r.error, 'no reason given'), 500) as error,
             least(greatest(coalesce(r.retry_after_ms, 0), 0), 86400000)::bigint as retry_after_ms
         from rows from (
@@ -85,12 +88,13 @@ begin
     ),
     mine as materialized (
         select
-            w.id, w.retry_count, w.max_retries, r.done, r.released, r.throttled, r.pushed, r.error_class, r.error,
-            r.retry_after_ms, r.place, r.job, t.upstream, i.id as item_id,
+            w.id, w.retry_count, w.max_retries, r.done, r.released, r.throttled, r.postponed, r.pushed, r.error_class,
+            r.error, r.retry_after_ms, r.place, r.job, t.upstream, i.id as item_id,
             r.stale and i.pushed_quantity is not null as stale,
-            -- An outside system that asks for patience, or is just tried again, is no fault of the item. For a day from
-            -- its making, or since a person had it done again: nothing goes round for ever.
-            (r.throttled or r.error_class = 'transient' and coalesce(b.probe_id = w.id, false))
+            r.error_class = 'misconfigured' and w.error_class is distinct from 'misconfigured' as unset,
+            -- An outside system that asks for patience, or is just tried again, is no fault of the item; nor is one of
+            -- our own. For a day from its making, or since a person had it done again: nothing goes round for ever.
+            (r.throttled or r.postponed or r.error_class = 'transient' and coalesce(b.probe_id = w.id, false))
                 and (w.created_at > now() - interval '1 day' or exists (
                     select 1
                     from public.work_audit a
@@ -151,7 +155,7 @@ begin
         where w.id = d.id
         returning
             w.id, w.store, w.topic, w.payload, w.status, w.fence, w.last_error, w.next_retry_at,
-            d.done, d.stale, d.released, d.throttled, d.error_class, d.upstream, d.place, d.job
+            d.done, d.stale, d.released, d.throttled, d.postponed, d.unset, d.error_class, d.upstream, d.place, d.job
     ),
     letters as (
         insert into public.dead_letters (store, source, topic, reason, external_id, body, encoding, work_id)
@@ -191,20 +195,34 @@ begin
         || case when bool_or(c.released) then jsonb_build_object('released', count(*) filter (where c.released))
             else '{}' end,
         array_agg(c.id) filter (where c.status = 'dead'),
+        -- Slack cannot tell people that it is not set right; the health answer does.
+        jsonb_agg(jsonb_build_object('store', c.store, 'topic', c.topic, 'error', c.last_error))
+            filter (where c.unset and not c.done and not c.released and c.upstream is distinct from 'slack'),
         -- What was refused for its own sake, or never tried, says nothing about the system it was meant for.
         jsonb_agg(jsonb_build_object(
             'place', c.place, 'id', c.id, 'store', c.store, 'upstream', c.upstream, 'job', c.job, 'error', c.last_error,
             'failed', case
                 when c.done or c.stale then false
-                when not c.throttled and not c.released and c.error_class = 'transient' then true
+                when not c.throttled and not c.released and not c.postponed and c.error_class = 'transient' then true
             end,
             'wait_ms', case when c.throttled then ceil(extract(epoch from c.next_retry_at - now()) * 1000) end
         )) filter (where v_news and c.upstream is not null)
-    into v_data, v_dead, v_calls
+    into v_data, v_dead, v_unset, v_calls
     from changed c;
 
     if v_dead is not null then
         perform private.alert_dead_work(v_dead);
+    end if;
+    if v_unset is not null then
+        perform private.enqueue_alert(
+            u.store, 'misconfigured', jsonb_build_object('topics', u.topics, 'error', u.error)
+        )
+        from (
+            select r.store, jsonb_agg(distinct r.topic) as topics, min(r.error) as error
+            from jsonb_to_recordset(v_unset) as r (store text, topic text, error text)
+            group by r.store
+            order by r.store
+        ) u;
     end if;
     if exists (
         select 1
@@ -221,7 +239,7 @@ $$;
 revoke execute on function public.report_work(text, jsonb) from public, anon, authenticated;
 grant execute on function public.report_work(text, jsonb) to service_role;
 comment on function public.report_work(text, jsonb) is
-    'Takes the results of a batch, [{id, fence, outcome: done|stale|throttled|released|failed, pushed, error_class, error, retry_after_ms, job}]: done, with the level that Shopify now has; stale, compared with a level that it no longer had, which is forgotten, and due again at once; throttled, the upstream asked for patience, which costs no attempt within a day of the item''s making, or of a retry that a person asked for, and holds back all that the store wants of that upstream; released, not tried, and due as before; or failed: retried later with backoff (never before retry_after_ms; after an hour when a plan or quota is used up, error_class limit), or, after the last attempt or a permanent error, dead with a dead letter and an alert. Results with the same job came from one call: the circuit breaker counts calls. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}, and stale and released when there are any. Callable by service_role. Codes: BAD_INPUT.';
+    'Takes the results of a batch, [{id, fence, outcome: done|stale|throttled|postponed|released|failed, pushed, error_class, error, retry_after_ms, job}]: done, with the level that Shopify now has; stale, compared with a level that it no longer had, which is forgotten, and due again at once; throttled, the upstream asked for patience, which costs no attempt within a day of the item''s making, or of a retry that a person asked for, and holds back all that the store wants of that upstream; postponed, a fault of our own kept it from being tried, which as well costs no attempt within a day and says nothing of the upstream, error_class misconfigured where people have to set something, who are told; released, not tried, and due as before; or failed: retried later with backoff (never before retry_after_ms; after an hour when a plan or quota is used up, error_class limit), or, after the last attempt or a permanent error, dead with a dead letter and an alert. Results with the same job came from one call: the circuit breaker counts calls. A result whose fence or worker does not hold the lease is ignored. Returns {done, retried, dead, ignored}, and stale and released when there are any. Callable by service_role. Codes: BAD_INPUT.';
 
 create function public.record_worker_run(
     p_worker text,

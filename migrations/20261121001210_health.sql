@@ -9,7 +9,7 @@ stable
 set search_path = ''
 as $$
     with waiting as (
-        select count(*) as pending
+        select count(*) as pending, count(*) filter (where w.error_class = 'misconfigured') as misconfigured
         from public.work_queue w
         where w.status in ('pending', 'error')
     ),
@@ -38,6 +38,7 @@ as $$
     select private.ok(
         jsonb_build_object(
             'pending', (select waiting.pending from waiting),
+            'misconfigured', (select waiting.misconfigured from waiting),
             'oldest_pending_s', (
                 select coalesce(floor(extract(epoch from now() - due.since)), 0)::bigint from due
             ),
@@ -59,4 +60,4 @@ $$;
 revoke execute on function public.get_health() from public, anon;
 grant execute on function public.get_health() to service_role;
 comment on function public.get_health() is
-    'Backlog, age of the oldest due item in seconds, dead items; items a minute and share of failures over the last 5 minutes; last drain; how many circuit breakers hold work back. Callable by service_role only; no error codes.';
+    'Backlog, how much of it waits for a setting that is missing or wrong, age of the oldest due item in seconds, dead items; items a minute and share of failures over the last 5 minutes; last drain; how many circuit breakers hold work back. Callable by service_role only; no error codes.';

@@ -19,7 +19,8 @@ begin
         where w.status = 'processing' and w.lease_until < now() - interval '15 minutes'
     ),
     late as materialized (
-        -- What is paused, has no worker yet or meets an open breaker waits because somebody wants it to.
+        -- What is paused, has no worker yet or meets an open breaker waits because somebody wants it to; so does what
+        -- meets a call for patience, and when that has ended it gets the time that anything else has.
         select
             o.store, count(*) as items, to_jsonb(array_agg(distinct o.topic)) as topics,
             ceil(extract(epoch from now() - min(o.since)) / 60) as minutes
@@ -28,7 +29,8 @@ begin
         where not exists (
             select 1
             from public.circuit_breakers b
-            where b.store = o.store and b.upstream = t.upstream and b.state <> 'closed'
+            where b.store = o.store and b.upstream = t.upstream
+                and (b.state <> 'closed' or b.throttled_until > now() - interval '15 minutes')
         )
         group by o.store
     ),

@@ -1,6 +1,6 @@
 -- The figures behind the health answer.
 begin;
-select plan(11);
+select plan(12);
 
 -- Whatever waits already is out of the way.
 update public.work_queue set status = 'done';
@@ -11,7 +11,7 @@ set local role service_role;
 set local request.jwt.claims = '{"role":"service_role"}';
 select is(
     public.get_health() -> 'data',
-    '{"pending": 0, "oldest_pending_s": 0, "dead": 0, "items_per_min": 0.0, "error_rate": 0, "last_run_at": null,
+    '{"pending": 0, "misconfigured": 0, "oldest_pending_s": 0, "dead": 0, "items_per_min": 0.0, "error_rate": 0, "last_run_at": null,
       "open_circuits": 0}',
     'an idle queue'
 );
@@ -25,6 +25,7 @@ insert into public.work_queue (topic, store, dedupe_key, status, next_retry_at, 
     ('refund', 'bannos', 'h3', 'pending', now() - interval '1 day', null),
     ('email', 'bannos', 'h4', 'processing', now() - interval '1 hour', now() + interval '30 seconds'),
     ('email', 'bannos', 'h5', 'dead', now() - interval '1 hour', null);
+update public.work_queue set error_class = 'misconfigured' where dedupe_key in ('h2', 'h5');
 update public.queue_topics set paused = true where topic = 'refund';
 insert into public.worker_runs (worker, started_at, finished_at, claimed, done, retried, dead) values
     ('a', now() - interval '1 minute', now() - interval '1 minute', 20, 15, 4, 1),
@@ -32,6 +33,7 @@ insert into public.worker_runs (worker, started_at, finished_at, claimed, done, 
 
 set local role service_role;
 select is(public.get_health() #>> '{data,pending}', '3', 'what waits, due or not');
+select is(public.get_health() #>> '{data,misconfigured}', '1', 'what waits for a setting');
 select is(public.get_health() #>> '{data,dead}', '1', 'what gave up and was not discarded');
 select is(
     public.get_health() #>> '{data,oldest_pending_s}', '60', 'the oldest due item; a paused topic and a lease are no backlog'

@@ -1,6 +1,6 @@
 -- Circuit breakers and calls for patience: a dead system is left alone, a busy one waited for, and neither costs others.
 begin;
-select plan(52);
+select plan(60);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -71,6 +71,14 @@ create function pg_temp.row(p_key text)
 returns public.work_queue
 language sql
 as $$ select w from public.work_queue w where w.dedupe_key = p_key and w.topic like 'g\_%' $$;
+create function pg_temp.told()
+returns jsonb
+language sql
+security definer
+as $$
+    select jsonb_agg(w.payload) from public.work_queue w
+    where w.topic = 'slack_alert' and w.payload ->> 'kind' = 'misconfigured'
+$$;
 grant execute on all functions in schema pg_temp to service_role;
 grant all on batch to service_role;
 
@@ -219,6 +227,39 @@ select public.retry_work(array[(pg_temp.row('k1')).id]);
 select is(pg_temp.claim('{g_tap,g_tap_too}'), 'k1 k3', 'a person has old work done again');
 select pg_temp.report('k1', '{"outcome": "throttled", "retry_after_ms": 1}');
 select is((pg_temp.row('k1')).retry_count, 0, 'and it is spared for a day once more');
+
+-- A fault of our own
+select pg_temp.run('delete from public.circuit_breakers');
+select pg_temp.make('g_tap', 'bannos', 'o1 o2 o3 o4 o5 o6');
+select pg_temp.claim('{g_tap}');
+select pg_temp.report('o1 o2 o3 o4 o5 o6', '{"outcome": "postponed", "error": "no keys", "retry_after_ms": 15000}');
+select is(pg_temp.breaker(), null, 'says nothing of the system, however often');
+select is(
+    (select (r.status, r.retry_count, r.error_class, r.last_error, r.next_retry_at = now() + interval '15 seconds')::text
+    from pg_temp.row('o1') r),
+    '(error,0,transient,"no keys",t)', 'and costs no attempt'
+);
+select is(pg_temp.told(), null, 'nobody has to do anything about it');
+select pg_temp.run($$update public.work_queue set next_retry_at = now() where dedupe_key ~ '^o'$$);
+select pg_temp.claim('{g_tap}');
+select pg_temp.report('o1 o2', '{"outcome": "postponed", "error": "X is missing", "error_class": "misconfigured", "retry_after_ms": 300000}');
+select is(
+    pg_temp.told(), '[{"kind": "misconfigured", "error": "X is missing", "topics": ["g_tap"]}]', 'but about a setting'
+);
+select is(
+    (select (r.status, r.retry_count, r.error_class, r.next_retry_at = now() + interval '5 minutes')::text from pg_temp.row('o1') r),
+    '(error,0,misconfigured,t)', 'which is waited for'
+);
+select pg_temp.run($$update public.work_queue set next_retry_at = now(), created_at = now() - interval '25 hours' where dedupe_key = 'o1'$$);
+select pg_temp.run($$delete from public.work_queue where topic = 'slack_alert'$$);
+select pg_temp.claim('{g_tap}');
+select pg_temp.report('o1', '{"outcome": "postponed", "error": "X is missing", "error_class": "misconfigured"}');
+select is((pg_temp.row('o1')).retry_count, 1, 'not for ever');
+select is(pg_temp.told(), null, 'and of the same work people are told once');
+select pg_temp.make('g_slack', 'bannos', 'u1');
+select pg_temp.claim('{g_slack}');
+select pg_temp.report('u1', '{"outcome": "postponed", "error": "SLACK is wrong", "error_class": "misconfigured"}');
+select is(pg_temp.told(), null, 'of work that somebody could hear of');
 
 -- Slack itself
 select pg_temp.make('g_slack', 'bannos', 'v1 v2 v3 v4 v5');

@@ -1,6 +1,6 @@
 -- What stands still: orders in one stage for a day or two, work that nobody does, events that nobody applies.
 begin;
-select plan(24);
+select plan(27);
 
 update public.orders set cancelled_at = now() where stage <> 'Complete';
 update public.work_queue set status = 'done', created_at = now() - interval '1 hour', dedupe_key = 'old ' || id;
@@ -98,6 +98,12 @@ select is(
     'the event is tried again; what was given up stays for a person'
 );
 select is(public.check_queue() #> '{data,orphans}', '0', 'once');
+insert into public.circuit_breakers (store, upstream, throttled_until) values ('bannos', 'shopify', now() + interval '1 hour');
+select is(public.check_queue() #> '{data,overdue}', '0', 'what waits because Shopify asks for patience is not stuck');
+update public.circuit_breakers set throttled_until = now() - interval '14 minutes';
+select is(public.check_queue() #> '{data,overdue}', '0', 'nor shortly after');
+update public.circuit_breakers set throttled_until = now() - interval '16 minutes';
+select is(public.check_queue() #> '{data,overdue}', '1', 'but when nobody has taken it since');
 
 set local role authenticated;
 set local request.jwt.claims = '{"role":"authenticated","aud":"authenticated","exp":4102444800,"sub":"00000000-0000-4000-8000-000000000003"}';

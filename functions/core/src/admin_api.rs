@@ -34,6 +34,8 @@ pub enum Kind {
     Access,
     /// There is no token to ask with: a setting or the store's credentials are missing or wrong.
     Misconfigured,
+    /// Our own database did not say what to ask with.
+    Database,
     /// The document costs more than any one may: asking for less helps.
     TooCostly,
     /// Asking again as it is cannot help.

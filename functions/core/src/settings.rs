@@ -172,16 +172,16 @@ pub struct WorkerSettings {
     pub key_ring: Option<KeyRing>,
     /// Where alerts go of stores that have no webhook of their own; without it they go nowhere. Whoever knows it can
     /// write there.
-    pub slack_webhook: Option<Secret>,
+    pub slack_webhook: sinks::Sink<Secret>,
     /// How e-mails are sent; without it they are not.
-    pub email: Option<sinks::EmailSettings>,
+    pub email: sinks::Sink<sinks::EmailSettings>,
     /// Requests that one drain may make.
     pub subrequests: usize,
 }
 
 impl WorkerSettings {
     /// Reads the database settings, `SHOPIFY_ADMIN_URL`, `CREDENTIALS_KEY`, `QUEUE_SUBREQUESTS`,
-    /// `SLACK_WEBHOOK_URL` and what e-mails need. A wrong setting of these last is as good as none.
+    /// `SLACK_WEBHOOK_URL` and what e-mails need. A wrong setting of these last holds up nothing but what it is for.
     ///
     /// # Errors
     /// A [`Fault`] that names every problem.
@@ -190,8 +190,8 @@ impl WorkerSettings {
         let database = DatabaseSettings::read(&mut reader);
         let admin_url = AdminUrl::read(&mut reader);
         let key_ring = key_ring(&mut reader);
-        let slack_webhook = sinks::slack(get).unwrap_or_default();
-        let email = sinks::email(get).unwrap_or_default();
+        let slack_webhook = sinks::slack(get);
+        let email = sinks::email(get);
         let subrequests = match reader.optional("QUEUE_SUBREQUESTS").map(|number| number.parse()) {
             None => SUBREQUESTS,
             Some(Ok(number)) if (20..=10_000).contains(&number) => number,

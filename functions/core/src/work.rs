@@ -11,6 +11,10 @@ use serde_json::Value;
 
 /// Longest error text that is reported.
 const LONGEST_ERROR: usize = 500;
+/// How long what a fault of our database has stopped waits: it may be the item's own doing, and is not counted.
+const OWN_FAULT_WAIT_MS: u64 = 15 * 1000;
+/// How long what lacks a setting waits: nobody sets one within seconds.
+const UNSET_WAIT_MS: u64 = 5 * 60 * 1000;
 /// No wait asked for by an upstream is longer than this; the queue caps its own back-off at the same hour.
 pub const LONGEST_WAIT_MS: u64 = 60 * 60 * 1000;
 
@@ -55,6 +59,8 @@ pub enum ErrorClass {
     Permanent,
     /// A plan or quota is used up.
     Limit,
+    /// A setting of ours is missing or wrong: people have to be told.
+    Misconfigured,
 }
 
 /// A failure, before it is known which items it hits.
@@ -68,6 +74,8 @@ pub struct WorkFailure {
     pub retry_after_ms: Option<u64>,
     /// The upstream is well but asks for patience: nothing is wrong with the item, nor with the upstream.
     pub throttled: bool,
+    /// The fault is our own, so that nothing was asked of the upstream: nothing is wrong with either.
+    pub postponed: bool,
 }
 
 impl WorkFailure {
@@ -95,9 +103,21 @@ impl WorkFailure {
         Self { throttled: true, ..Self::transient(error, retry_after_ms) }
     }
 
+    /// A fault of our database kept us from asking the upstream anything.
+    #[must_use]
+    pub fn postponed(error: impl Into<String>) -> Self {
+        Self { postponed: true, ..Self::transient(error, Some(OWN_FAULT_WAIT_MS)) }
+    }
+
+    /// A setting of ours that is missing or wrong kept us from asking the upstream anything.
+    #[must_use]
+    pub fn misconfigured(error: impl Into<String>) -> Self {
+        Self { postponed: true, ..Self::new(ErrorClass::Misconfigured, error, Some(UNSET_WAIT_MS)) }
+    }
+
     fn new(class: ErrorClass, error: impl Into<String>, retry_after_ms: Option<u64>) -> Self {
         let retry_after_ms = retry_after_ms.map(|wait| wait.min(LONGEST_WAIT_MS));
-        Self { class, error: error.into(), retry_after_ms, throttled: false }
+        Self { class, error: error.into(), retry_after_ms, throttled: false, postponed: false }
     }
 }
 
@@ -108,7 +128,7 @@ pub struct WorkResult {
     pub id: i64,
     /// The fence it was claimed with.
     pub fence: i64,
-    /// `done`, `stale`, `throttled`, `released` or `failed`.
+    /// `done`, `stale`, `throttled`, `postponed`, `released` or `failed`.
     pub outcome: &'static str,
     /// Level that Shopify confirmed, for a push that is done.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -167,7 +187,11 @@ impl WorkResult {
         Self {
             id,
             fence,
-            outcome: if failure.throttled { "throttled" } else { "failed" },
+            outcome: match failure {
+                WorkFailure { postponed: true, .. } => "postponed",
+                WorkFailure { throttled: true, .. } => "throttled",
+                _ => "failed",
+            },
             error_class: Some(failure.class),
             error: Some(error),
             retry_after_ms: failure.retry_after_ms,
@@ -191,6 +215,12 @@ impl WorkResult {
     #[must_use]
     pub fn is_released(&self) -> bool {
         self.outcome == "released"
+    }
+
+    /// Whether a fault of our own kept it from being tried.
+    #[must_use]
+    pub fn is_postponed(&self) -> bool {
+        self.outcome == "postponed"
     }
 
     /// What it says of the upstream: that it is well, that it is not, or nothing.
@@ -263,6 +293,24 @@ mod tests {
         assert_eq!((throttled.health(), released.health()), (None, None));
         assert_eq!(WorkResult::stale(1, 1, "").health(), Some(true));
         assert!(released.is_released() && !throttled.is_released() && !throttled.is_done());
+    }
+
+    #[test]
+    fn a_fault_of_our_own_says_nothing_of_the_upstream() {
+        let result = |failure| WorkResult::failed(7, 3, &failure);
+        let ours = result(WorkFailure::postponed("no keys"));
+        assert_eq!(
+            serde_json::to_value(&ours).unwrap(),
+            json!({"id":7,"fence":3,"outcome":"postponed","error_class":"transient","error":"no keys","retry_after_ms":15_000})
+        );
+        let unset = result(WorkFailure::misconfigured("X is missing"));
+        assert_eq!(
+            serde_json::to_value(&unset).unwrap(),
+            json!({"id":7,"fence":3,"outcome":"postponed","error_class":"misconfigured","error":"X is missing","retry_after_ms":300_000})
+        );
+        for result in [ours, unset] {
+            assert!(result.is_postponed() && !result.is_released() && result.health().is_none());
+        }
     }
 
     #[test]

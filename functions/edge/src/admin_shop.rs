@@ -93,6 +93,7 @@ impl From<Refusal> for Stop {
             Kind::Refused => Self::Refused(reason),
             Kind::TooCostly => Self::TooCostly(reason),
             Kind::Throttled | Kind::Passing => Self::Passing(reason),
+            Kind::Database => Self::Database(reason),
         }
     }
 }
@@ -103,7 +104,9 @@ impl From<Stop> for WorkFailure {
             Stop::Access(reason) | Stop::Refused(reason) | Stop::TooCostly(reason) => Self::permanent(reason),
             Stop::Wait(reason, ms) => Self::throttled(reason, Some(ms)),
             Stop::Limit(reason) => Self::limit(reason, None),
-            other => Self::transient(other.reason(), None),
+            Stop::Database(_) => Self::postponed(stop.reason()),
+            Stop::Misconfigured(_) => Self::misconfigured(stop.reason()),
+            Stop::Passing(_) | Stop::OutOfTime(_) => Self::transient(stop.reason(), None),
         }
     }
 }
@@ -211,6 +214,7 @@ mod tests {
             (Kind::TooCostly, "refused"),
             (Kind::Throttled, "upstream"),
             (Kind::Passing, "upstream"),
+            (Kind::Database, "database"),
         ] {
             assert_eq!(stop(kind), word);
         }
@@ -223,6 +227,16 @@ mod tests {
         let frozen = WorkFailure::limit("x", None);
         let stop = Stop::from(Refusal { kind: Kind::Refused, failure: frozen.clone() });
         assert_eq!((stop.word(), WorkFailure::from(stop)), ("refused", frozen));
+    }
+
+    #[test]
+    fn our_own_faults_are_not_shopifys() {
+        let failure = |stop| WorkFailure::from(stop);
+        assert!(failure(Stop::Database("x".into())).postponed);
+        assert_eq!(failure(Stop::Misconfigured("x".into())).class, ErrorClass::Misconfigured);
+        assert!(
+            !failure(Stop::Passing("x".into())).postponed && !failure(Stop::OutOfTime("x".into())).postponed
+        );
     }
 
     #[test]

@@ -105,7 +105,7 @@ impl ShopAccess {
             Some(Keys::Shopify(keys)) => Ok(keys),
             _ => shopify_keys(&getter(&self.variables), store).map_err(|fault| Refusal {
                 kind: Kind::Misconfigured,
-                failure: WorkFailure::transient(fault.detail(), None),
+                failure: WorkFailure::misconfigured(fault.detail()),
             }),
         }
     }
@@ -177,6 +177,6 @@ fn passing(error: impl Into<String>) -> Refusal {
 }
 
 fn no_domain() -> Refusal {
-    let failure = WorkFailure::transient("the store has no usable shop domain", None);
+    let failure = WorkFailure::misconfigured("the store has no usable shop domain");
     Refusal { kind: Kind::Misconfigured, failure }
 }

@@ -68,13 +68,13 @@ impl Vault {
         time: u64,
     ) -> Result<Option<Keys>, Refusal> {
         self.read(&[store], time).await.map_err(|why| {
-            let failure = WorkFailure::transient(format!("credentials cannot be read: {why}"), None);
-            Refusal { kind: Kind::Passing, failure }
+            let failure = WorkFailure::postponed(format!("credentials cannot be read: {why}"));
+            Refusal { kind: Kind::Database, failure }
         })?;
         let found = self.shelf.borrow().find(store, provider);
         found.map_err(|Unusable(why)| Refusal {
             kind: Kind::Misconfigured,
-            failure: WorkFailure::transient(why, None),
+            failure: WorkFailure::misconfigured(why),
         })
     }
 

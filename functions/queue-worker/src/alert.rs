@@ -20,11 +20,16 @@ pub const TOPIC: &str = alert::TOPIC;
 /// Slack answers at once or not at all; nothing else of the drain should wait for it.
 const LIMIT: Duration = Duration::from_secs(2);
 
-/// Tells it to Slack: where the store wants to hear it, else where everybody is told. Where there is none the item is done: what nobody wants to hear must not pile up.
+/// Tells it to Slack: where the store wants to hear it, else where everybody is told. Where there is none the item is done: what nobody wants to hear must not pile up. Where the address is wrong it waits, as somebody does want to hear.
 pub async fn tell(setup: &Setup, item: &WorkItem, limit: Duration) -> WorkResult {
     let webhook = match setup.shops.vault().slack(&item.store).await {
-        Ok(own) => own.or_else(|| setup.settings.slack_webhook.clone()),
-        Err(refusal) => return WorkResult::failed(item.id, item.fence, &refusal.failure),
+        Ok(Some(own)) => Ok(Some(own)),
+        Ok(None) => setup.settings.slack_webhook.clone().map_err(WorkFailure::misconfigured),
+        Err(refusal) => Err(refusal.failure),
+    };
+    let webhook = match webhook {
+        Ok(webhook) => webhook,
+        Err(failure) => return WorkResult::failed(item.id, item.fence, &failure),
     };
     let Some(webhook) = webhook else {
         let started = clock::now_ms();

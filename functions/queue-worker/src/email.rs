@@ -18,9 +18,15 @@ use std::time::Duration;
 pub const TOPIC: &str = email::TOPIC;
 
 /// Sends it, with the store's own key where it has brought one. Where no service is set the item is done: what nobody can
-/// send must not pile up.
+/// send must not pile up. Where its settings are wrong it waits.
 pub async fn send(setup: &Setup, item: &WorkItem, limit: Duration) -> WorkResult {
-    let Some(settings) = &setup.settings.email else {
+    let settings = match &setup.settings.email {
+        Ok(settings) => settings,
+        Err(why) => {
+            return WorkResult::failed(item.id, item.fence, &WorkFailure::misconfigured(why.as_str()));
+        }
+    };
+    let Some(settings) = settings else {
         Line::new("queue-worker", Level::Info, "email_off", clock::now_ms())
             .place(Some(&item.store), Some(TOPIC))
             .write();

@@ -23,6 +23,9 @@ struct Tally {
     /// Given back untried.
     #[serde(skip_serializing_if = "is_zero")]
     released: u64,
+    /// Kept from being tried by a fault of our own.
+    #[serde(skip_serializing_if = "is_zero")]
+    postponed: u64,
 }
 
 fn is_zero(count: &u64) -> bool {
@@ -45,7 +48,9 @@ pub struct Run {
     by_topic: BTreeMap<String, Tally>,
     /// Topics of the items that are not reported yet.
     in_hand: BTreeMap<i64, String>,
-    /// Why items may have been given up, a few.
+    /// How many a fault of our own kept from being tried.
+    pub postponed: u64,
+    /// Why items may have been given up or postponed, a few.
     reasons: BTreeSet<String>,
 }
 
@@ -68,7 +73,7 @@ impl Run {
         })
     }
 
-    /// Why items were given up, as far as the reports tell that had any.
+    /// Why items were given up or postponed, as far as the reports tell that had any.
     #[must_use]
     pub fn reasons(&self) -> String {
         self.reasons.iter().map(String::as_str).collect::<Vec<_>>().join("; ")
@@ -95,8 +100,9 @@ impl Run {
         self.dead += reported.dead;
         for result in results {
             let Some(topic) = self.in_hand.remove(&result.id) else { continue };
-            let given_up = reported.dead > 0 && self.reasons.len() < MOST_REASONS;
-            if let Some(error) = result.error.as_deref().filter(|_| given_up) {
+            let told = reported.dead > 0 || result.is_postponed();
+            let told = told && self.reasons.len() < MOST_REASONS;
+            if let Some(error) = result.error.as_deref().filter(|_| told) {
                 self.reasons.insert(format!("{topic}: {error}"));
             }
             let tally = self.by_topic.entry(topic).or_default();
@@ -104,6 +110,10 @@ impl Run {
                 result if result.is_done() => tally.done += 1,
                 result if result.is_stale() => tally.stale += 1,
                 result if result.is_released() => tally.released += 1,
+                result if result.is_postponed() => {
+                    self.postponed += 1;
+                    tally.postponed += 1;
+                }
                 _ => tally.failed += 1,
             }
         }
@@ -127,7 +137,19 @@ mod tests {
         let failed = WorkResult::failed(2, 1, &WorkFailure::transient("x", None));
         run.reported(&[WorkResult::done(1, 1), failed], &Reported { done: 1, retried: 1, dead: 0 });
         run.reported(&[WorkResult::released(3, 1), WorkResult::done(9, 1)], &Reported::default());
-        assert_eq!(run.by_topic["email"], Tally { claimed: 3, done: 1, failed: 1, stale: 0, released: 1 });
+        let tally = Tally { claimed: 3, done: 1, failed: 1, stale: 0, released: 1, postponed: 0 };
+        assert_eq!(run.by_topic["email"], tally);
         assert_eq!((run.claimed, run.done, run.retried), (4, 1, 1));
+        assert_eq!(run.reasons(), "", "what is tried again is nobody's business yet");
+    }
+
+    #[test]
+    fn a_fault_of_our_own_is_told_at_once() {
+        let mut run = Run::default();
+        run.claimed(&[item(1)]);
+        let postponed = WorkResult::failed(1, 1, &WorkFailure::misconfigured("X is missing"));
+        run.reported(&[postponed], &Reported { retried: 1, ..Reported::default() });
+        assert_eq!((run.postponed, run.by_topic["email"].postponed, run.by_topic["email"].failed), (1, 1, 0));
+        assert_eq!(run.reasons(), "email: X is missing");
     }
 }

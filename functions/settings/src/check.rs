@@ -80,7 +80,7 @@ async fn slack_takes(setup: &Setup, store: &str, url: &Secret) -> Result<(), Rej
 fn judged(refusal: Refusal) -> Rejection {
     match refusal.kind {
         Kind::Misconfigured => Rejection::new(Code::Conflict, refusal.failure.error),
-        Kind::Passing | Kind::Throttled => untold(&refusal.failure.error),
+        Kind::Passing | Kind::Throttled | Kind::Database => untold(&refusal.failure.error),
         Kind::Access | Kind::Refused | Kind::TooCostly => of_failure(refusal.failure),
     }
 }
@@ -88,7 +88,7 @@ fn judged(refusal: Refusal) -> Rejection {
 fn of_failure(failure: WorkFailure) -> Rejection {
     match failure.class {
         ErrorClass::Permanent => Rejection::bad_input(format!("{}; nothing was stored", failure.error)),
-        ErrorClass::Transient | ErrorClass::Limit => untold(&failure.error),
+        ErrorClass::Transient | ErrorClass::Limit | ErrorClass::Misconfigured => untold(&failure.error),
     }
 }
 

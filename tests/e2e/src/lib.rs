@@ -6,6 +6,7 @@
 pub mod answer;
 pub mod db;
 pub mod delivery;
+pub mod desk;
 pub mod kitchen;
 pub mod lone;
 pub mod order;

@@ -1,5 +1,6 @@
 //! A built function that runs alone, with settings of the test's own.
 
+use crate::answer::Answer;
 use crate::{Failure, Outcome};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
@@ -49,6 +50,12 @@ impl Lone {
             }
         }
         Err(Failure::new(format!("{function} did not start alone")))
+    }
+
+    /// Has a queue worker drain.
+    pub async fn drain(&self, key: &str) -> Outcome<Answer> {
+        let request = self.request(reqwest::Method::POST, "queue-worker").header("apikey", key);
+        Answer::to(request.bearer_auth(key)).await
     }
 
     /// The process that has started workerd; none when it has ended.

@@ -1,5 +1,5 @@
 //! Settings of systems that are told and never asked: Slack, Sentry, PostHog, e-mail. Each may be absent; one that is
-//! wrong switches its own sink off, and nothing else.
+//! wrong stops its own sink, and nothing else.
 //!
 //! A problem names the variable and what is wrong with it, never its value.
 

@@ -67,15 +67,19 @@ fn slack_is_optional_and_its_address_a_secret() {
         })
     };
     for none in [None, Some(""), Some("  ")] {
-        assert!(read(none).unwrap().slack_webhook.is_none());
+        assert!(read(none).unwrap().slack_webhook.unwrap().is_none());
     }
     let settings = read(Some("https://hooks.slack.com/services/T0/B0/hush")).unwrap();
     assert!(!format!("{settings:?}").contains("hush"));
-    assert_eq!(settings.slack_webhook.unwrap().expose(), "https://hooks.slack.com/services/T0/B0/hush");
+    assert_eq!(
+        settings.slack_webhook.unwrap().unwrap().expose(),
+        "https://hooks.slack.com/services/T0/B0/hush"
+    );
     for wrong in ["hooks.slack.com/hush", "ftp://hush", "https://u@hush/", "https://hush?x"] {
+        let why = read(Some(wrong)).unwrap().slack_webhook.unwrap_err();
         assert!(
-            read(Some(wrong)).unwrap().slack_webhook.is_none(),
-            "a wrong address switches only Slack off"
+            why.starts_with("SLACK_WEBHOOK_URL ") && !why.contains("hush"),
+            "holds up Slack alone: {why}"
         );
     }
 }

@@ -245,7 +245,8 @@ async fn keys_of_another_store_open_nothing_here() -> Outcome {
     let moved = "update private.shop_credentials set store = $2 where store = $1";
     stack.db().await?.execute(moved, &[&mine.key, &other.key]).await?;
     let item = sell(&stack, other).await?;
-    let work = desk::push_becomes(&stack, other, &item, "dead").await?;
+    let work = desk::push_becomes(&stack, other, &item, "error").await?;
+    assert_eq!(work["error_class"], "misconfigured", "people have to see to it: {work}");
     let why = work["last_error"].as_str().unwrap_or_default();
     assert!(why.contains("cannot be used: their ciphertext was changed"), "{work}");
     assert!(stack.shopify_calls(other, &item).await?.is_empty(), "nothing else took their place");
