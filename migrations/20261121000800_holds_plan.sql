@@ -1,7 +1,18 @@
--- What each line of an order should hold, and writing the difference to the stock and its ledger.
+-- What each line of an order should hold. Writing the difference to the stock and its ledger is in the next file.
 --
 -- Locks are always taken in this order, so that no two transactions can wait for each other: the order's row in
--- order_index, then stock rows by SKU, then rows of orders and lines by order id.
+-- order_index, then stock rows by SKU, then rows of other orders and their lines by order id, then keys of the queue that
+-- several orders share (alerts). There are two ways to the stock:
+--
+-- The locked way (plan_holds): rows of stock are locked, then read, planned with and written. It is for whatever holds,
+-- waits or releases already: nobody changes a line that is short without the lock of its stock.
+--
+-- The late way (plan_new_holds): an order without a row yet plans with what it reads without a lock, writes all of its own,
+-- and takes its stock last, in one statement that takes only what is there (book_holds). Until then it holds locks
+-- of nothing but what is its own: its row in order_index, rows that nobody else sees before the commit, queue keys with
+-- its gid in them. So whoever holds stock never waits for it, and a SKU that everybody wants is locked for the ledger and the
+-- commit alone. What it planned is short of nothing, so no allocation can be after it meanwhile. When the stock is
+-- gone at the last moment, all of it is undone (OH409, try_event) and done again the locked way.
 
 create type private.order_line as (
     line_id text,
@@ -138,16 +149,17 @@ begin
             and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id and n.sku = l.sku)
     ) m;
 
+    -- Joined, not any(): of an array the planner would make a plan anew for each call, which costs five times the run.
     perform 1
-    from public.inventory_items i
-    where i.store = p_store and i.sku = any(v_skus)
-        and (i.tracked or exists (
+    from unnest(v_skus) as m (sku)
+    join public.inventory_items i on i.store = p_store and i.sku = m.sku
+    where (i.tracked or exists (
             select 1
             from public.order_line_items l
             where l.store = p_store and l.order_id = p_order_id and l.sku = i.sku and l.held_quantity > 0
         ))
     order by i.sku
-    for no key update;
+    for no key update of i;
 
     -- A new statement, so that it sees what the one before us left. Within a SKU first the lines that want less,
     -- then those that want more, as they come: all of it or, when it does not fit, nothing. A line that holds
@@ -254,64 +266,3 @@ $$;
 revoke execute on function private.enqueue_pushes(text, text, text[], integer[]) from public, anon;
 comment on function private.enqueue_pushes(text, text, text[], integer[]) is
     'Has the stock of these SKUs pushed to Shopify, when the store has the inventory flow. p_cause must differ for each movement of a SKU, and be the same for its replay. Called by other functions only; no error codes.';
-
-create function private.book_holds(
-    p_store text,
-    p_order_id text,
-    p_gid text,
-    p_cause text,
-    p_holds private.line_hold[]
-)
-returns text[]
-language plpgsql
-volatile
-set search_path = ''
-as $$
-declare
-    v_skus text[];
-    v_deltas integer[];
-    v_released text[];
-begin
-    with moves as (
-        select h.*, h.held_before - h.held_after as delta
-        from unnest(p_holds) h
-        where h.held_after <> h.held_before or h.short_after > h.short_before
-    ),
-    ledger as (
-        insert into public.inventory_txn (item_id, store, order_id, line_id, delta, reason, idempotency_key)
-        select
-            m.item_id, p_store, p_order_id, m.line_id, m.delta,
-            case when m.delta < 0 then 'hold' else 'release' end,
-            concat_ws('/', p_gid, m.line_id, m.sku, p_cause)
-        from moves m
-        where m.delta <> 0
-    ),
-    per_item as (
-        select m.item_id, m.sku, sum(m.delta)::integer as delta
-        from moves m
-        group by m.item_id, m.sku
-    ),
-    stock as (
-        update public.inventory_items i set ats = i.ats + p.delta
-        from per_item p
-        where i.id = p.item_id and p.delta <> 0
-    )
-    select
-        array_agg(p.sku order by p.sku), array_agg(p.delta order by p.sku),
-        array_agg(p.sku order by p.sku) filter (where p.delta > 0)
-    into v_skus, v_deltas, v_released
-    from per_item p
-    -- A net of nothing needs no push, unless a line came out short: then Shopify has sold what is not there.
-    where p.delta <> 0
-        or exists (select 1 from moves m where m.item_id = p.item_id and m.short_after > m.short_before);
-
-    if v_skus is not null then
-        perform private.enqueue_pushes(p_store, concat_ws('/', p_gid, p_cause), v_skus, v_deltas);
-    end if;
-
-    return v_released;
-end;
-$$;
-revoke execute on function private.book_holds(text, text, text, text, private.line_hold[]) from public, anon;
-comment on function private.book_holds(text, text, text, text, private.line_hold[]) is
-    'Writes planned holds to the ledger and the stock, set-based, and has changed SKUs pushed. Returns the SKUs of which stock was released. The caller writes the lines. Called by other functions only; no error codes.';

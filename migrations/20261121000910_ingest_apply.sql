@@ -7,6 +7,7 @@ create type private.order_change as (
     winner_id bigint,
     placeholder boolean,
     cancelled boolean,
+    outcome text,
     allocation_status text,
     moved integer,
     changed_lines integer,
@@ -15,7 +16,16 @@ create type private.order_change as (
 );
 comment on type private.order_change is 'What applying the events of an order found and did.';
 
-create function private.apply_order(p_store public.stores, p_order_id text, p_gid text, p_cause text)
+create function private.apply_order(
+    p_store public.stores,
+    p_order_id text,
+    p_gid text,
+    p_cause text,
+    p_event_id bigint default null,
+    p_topic text default null,
+    p_snapshot boolean default null,
+    p_late boolean default false
+)
 returns private.order_change
 language plpgsql
 volatile
@@ -27,19 +37,16 @@ declare
     v_holds private.line_hold[];
     v_before record;
     v_change private.order_change;
+    v_told text;
+    v_items bigint[];
+    v_deltas integer[];
+    v_push_skus text[];
+    v_push_deltas integer[];
     v_released text[];
 begin
     -- Statements of their own, after the order's lock: they see the events of whoever held it before.
     v_state := private.derive_order(p_store.key, p_gid);
     v_lines := array(select n from private.read_lines(v_state.lines, v_state.refunded) n);
-
-    -- A placeholder holds stock too: Shopify has sold it, and a push must not offer it again.
-    v_holds := array(
-        select h
-        from private.plan_holds(
-            p_store.key, p_order_id, v_lines, p_store.inventory_enabled, v_state.cancelled_at is null
-        ) h
-    );
 
     select o.placeholder, o.cancelled_at is not null as cancelled, o.allocation_status into v_before
     from public.orders o
@@ -50,6 +57,17 @@ begin
     v_change.winner_id := v_state.winner_id;
     v_change.placeholder := v_state.placeholder;
     v_change.cancelled := v_state.cancelled_at is not null;
+
+    -- A placeholder holds stock too: Shopify has sold it, and a push must not offer it again.
+    if p_late and not v_change.existed then
+        v_holds := private.plan_new_holds(p_store.key, v_lines, p_store.inventory_enabled, not v_change.cancelled);
+    end if;
+    if v_holds is null then
+        v_holds := array(
+            select h
+            from private.plan_holds(p_store.key, p_order_id, v_lines, p_store.inventory_enabled, not v_change.cancelled) h
+        );
+    end if;
 
     select
         case when sum(h.short_after) > 0 then 'short' when sum(h.wanted) > 0 then 'allocated' else 'none' end,
@@ -67,23 +85,70 @@ begin
     v_change.changed_lines := private.write_lines(p_store.key, p_order_id, v_lines, v_holds, v_change.existed);
 
     if v_change.moved > 0 then
-        v_released := private.book_holds(p_store.key, p_order_id, p_gid, p_cause, v_holds);
+        select
+            array_agg(m.item_id order by m.sku) filter (where m.booked),
+            array_agg(m.delta order by m.sku) filter (where m.booked),
+            -- A net of nothing needs no push, unless a line came out short: then Shopify has sold what is not there.
+            array_agg(m.sku order by m.sku) filter (where m.delta <> 0 or m.fell_short),
+            array_agg(m.delta order by m.sku) filter (where m.delta <> 0 or m.fell_short),
+            array_agg(m.sku order by m.sku) filter (where m.delta > 0)
+        into v_items, v_deltas, v_push_skus, v_push_deltas, v_released
+        from (
+            select
+                h.item_id, h.sku, sum(h.held_before - h.held_after)::integer as delta,
+                bool_or(h.held_after <> h.held_before) as booked, bool_or(h.short_after > h.short_before) as fell_short
+            from unnest(v_holds) h
+            where h.held_after <> h.held_before or h.short_after > h.short_before
+            group by h.item_id, h.sku
+        ) m;
+        if v_push_skus is not null then
+            perform private.enqueue_pushes(p_store.key, concat_ws('/', p_gid, p_cause), v_push_skus, v_push_deltas);
+        end if;
+    end if;
+
+    -- Whoever books or fulfils listens to order_allocated: it says so of complete, real orders only.
+    v_told := case
+        when v_change.allocation_status = 'short' and v_before.allocation_status is distinct from 'short'
+            then 'order_short'
+        when v_change.allocation_status = 'allocated' and not v_change.placeholder
+            and (v_before.allocation_status is distinct from 'allocated' or v_change.was_placeholder)
+            then 'order_allocated'
+    end;
+    v_change.outcome := case
+        when p_topic = 'orders/create' and not v_change.existed then 'created'
+        when p_topic = 'orders/create' and v_change.was_placeholder then 'hydrated'
+        when v_change.cancelled and not v_change.was_cancelled then 'cancelled'
+        when v_change.winner_id = p_event_id then 'updated'
+        when not p_snapshot and v_change.changed_lines > 0 then 'updated'
+        else 'stale'
+    end;
+    insert into public.stage_events (store, order_id, action, source, meta)
+    select p_store.key, p_order_id, t.action, 'edge', jsonb_strip_nulls(t.meta)
+    from (
+        values
+            (v_told, jsonb_build_object('cause', p_cause, 'short', v_change.short)),
+            (
+                case when p_event_id is not null then 'order_ingested' end,
+                jsonb_build_object(
+                    'event_id', p_event_id,
+                    'topic', p_topic,
+                    'outcome', v_change.outcome,
+                    'skipped', nullif(v_change.skipped, '{}'::jsonb),
+                    'ms', round(extract(epoch from clock_timestamp() - now()) * 1000, 1)
+                )
+            )
+    ) as t (action, meta)
+    where t.action is not null;
+
+    -- Last, since others wait for it; and before alerts, whose keys are shared.
+    if v_items is not null then
+        perform private.book_holds(p_store.key, p_order_id, p_gid, p_cause, v_holds, v_items, v_deltas);
         if v_released is not null then
             perform private.allocate_waiting(p_store.key, v_released, p_cause);
         end if;
     end if;
 
-    -- Whoever books or fulfils listens to order_allocated: it says so of complete, real orders only.
-    insert into public.stage_events (store, order_id, action, source, meta)
-    select p_store.key, p_order_id, 'order_' || v_change.allocation_status, 'edge',
-        jsonb_strip_nulls(jsonb_build_object('cause', p_cause, 'short', v_change.short))
-    where (v_change.allocation_status = 'short' and v_before.allocation_status is distinct from 'short')
-        or (
-            v_change.allocation_status = 'allocated' and not v_change.placeholder
-            and (v_before.allocation_status is distinct from 'allocated' or v_change.was_placeholder)
-        );
-
-    if v_change.allocation_status = 'short' and v_before.allocation_status is distinct from 'short' then
+    if v_told = 'order_short' then
         perform private.enqueue_alert(
             p_store.key, 'stock_short', jsonb_build_object('order_id', p_order_id, 'skus', v_change.short)
         );
@@ -100,9 +165,10 @@ begin
     return v_change;
 end;
 $$;
-revoke execute on function private.apply_order(public.stores, text, text, text) from public, anon;
-comment on function private.apply_order(public.stores, text, text, text) is
-    'Makes the live rows of an order equal to what its events say, and moves its holds by the difference. Applying it again changes nothing. The caller holds the order''s lock; p_cause names the movement in the ledger. Called by other functions only; no error codes.';
+revoke execute on function private.apply_order(public.stores, text, text, text, bigint, text, boolean, boolean)
+    from public, anon;
+comment on function private.apply_order(public.stores, text, text, text, bigint, text, boolean, boolean) is
+    'Makes the live rows of an order equal to what its events say, and moves its holds by the difference. Applying it again changes nothing. The caller holds the order''s lock; p_cause names the movement in the ledger; p_event_id, with its topic and whether it is a snapshot, is the event that is ingested, null when none is. p_late lets a new order take its stock last, without having locked it: then OH409 is raised when it is gone, and everything is to be done again without p_late. Called by other functions only.';
 
 create function private.write_order(
     p_store text,

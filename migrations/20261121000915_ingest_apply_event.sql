@@ -1,6 +1,6 @@
 -- Applying a stored event, whatever it is about, and keeping it when that fails.
 
-create function private.apply_event(p_event public.event_store, p_store public.stores)
+create function private.apply_event(p_event public.event_store, p_store public.stores, p_late boolean)
 returns jsonb
 language plpgsql
 volatile
@@ -10,7 +10,6 @@ declare
     v_snapshot boolean := coalesce(p_event.normalized ->> 'snapshot' = 'true', false);
     v_bound public.order_index;
     v_change private.order_change;
-    v_outcome text;
 begin
     if not v_snapshot and not p_event.normalized ? 'refund' then
         return private.apply_notice(p_event, p_store);
@@ -40,35 +39,16 @@ begin
         return jsonb_build_object('order_id', null, 'outcome', 'ignored');
     end if;
 
-    v_change := private.apply_order(p_store, v_bound.order_id, p_event.ref_id, 'event:' || p_event.id);
-
-    v_outcome := case
-        when p_event.type = 'orders/create' and not v_change.existed then 'created'
-        when p_event.type = 'orders/create' and v_change.was_placeholder then 'hydrated'
-        when v_change.cancelled and not v_change.was_cancelled then 'cancelled'
-        when v_change.winner_id = p_event.id then 'updated'
-        when not v_snapshot and v_change.changed_lines > 0 then 'updated'
-        else 'stale'
-    end;
-
-    insert into public.stage_events (store, order_id, action, source, meta)
-    values (
-        p_store.key, v_bound.order_id, 'order_ingested', 'edge',
-        jsonb_strip_nulls(jsonb_build_object(
-            'event_id', p_event.id,
-            'topic', p_event.type,
-            'outcome', v_outcome,
-            'skipped', nullif(v_change.skipped, '{}'::jsonb),
-            'ms', round(extract(epoch from clock_timestamp() - now()) * 1000, 1)
-        ))
+    v_change := private.apply_order(
+        p_store, v_bound.order_id, p_event.ref_id, 'event:' || p_event.id, p_event.id, p_event.type, v_snapshot, p_late
     );
 
-    return jsonb_build_object('order_id', v_bound.order_id, 'outcome', v_outcome);
+    return jsonb_build_object('order_id', v_bound.order_id, 'outcome', v_change.outcome);
 end;
 $$;
-revoke execute on function private.apply_event(public.event_store, public.stores) from public, anon;
-comment on function private.apply_event(public.event_store, public.stores) is
-    'Applies one stored event, to its order when it is a snapshot or a refund, and says what came of it, {order_id, outcome}. Called by try_event only; raises what goes wrong.';
+revoke execute on function private.apply_event(public.event_store, public.stores, boolean) from public, anon;
+comment on function private.apply_event(public.event_store, public.stores, boolean) is
+    'Applies one stored event, to its order when it is a snapshot or a refund, and says what came of it, {order_id, outcome}. p_late: its order may take stock without having locked it, and OH409 is raised when that is gone. Called by try_event only; raises what goes wrong.';
 
 create function private.apply_notice(p_event public.event_store, p_store public.stores)
 returns jsonb
@@ -116,22 +96,29 @@ declare
     -- A first delivery was inserted as processed, at its first attempt.
     v_attempts integer := p_event.attempts + case when p_event.processed_at is null then 1 else 0 end;
     v_data jsonb;
+    v_late boolean;
     v_sqlstate text;
     v_constraint text;
     v_error text;
 begin
-    begin
-        v_data := private.apply_event(p_event, p_store);
-    exception
-        -- These say nothing about the event: the whole call is to be repeated.
-        when deadlock_detected or serialization_failure or lock_not_available or query_canceled then
-            raise;
-        -- Anything else must not take the event with it. Message and detail are not kept: they can hold whole
-        -- rows, and with them names and addresses.
-        when others then
-            get stacked diagnostics v_sqlstate = returned_sqlstate, v_constraint = constraint_name;
-            v_error := concat_ws(' ', 'applying failed with', v_sqlstate, nullif(v_constraint, ''));
-    end;
+    -- At first in the hope that the stock is there; when it is gone at the last moment, with its rows locked before.
+    foreach v_late in array array[true, false]
+    loop
+        begin
+            v_error := null;
+            v_data := private.apply_event(p_event, p_store, v_late);
+        exception
+            -- These say nothing about the event: the whole call is to be repeated.
+            when deadlock_detected or serialization_failure or lock_not_available or query_canceled then
+                raise;
+            -- Anything else must not take the event with it. Message and detail are not kept: they can hold whole
+            -- rows, and with them names and addresses.
+            when others then
+                get stacked diagnostics v_sqlstate = returned_sqlstate, v_constraint = constraint_name;
+                v_error := concat_ws(' ', 'applying failed with', v_sqlstate, nullif(v_constraint, ''));
+        end;
+        exit when v_error is null or v_sqlstate <> 'OH409';
+    end loop;
 
     if v_error is not null then
         update public.event_store e set

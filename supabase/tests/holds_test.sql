@@ -1,6 +1,6 @@
 -- Stock: held by difference, never twice, never below zero, and given to those who wait.
 begin;
-select plan(64);
+select plan(66);
 
 insert into public.inventory_items (store, sku, opening_ats, ats, tracked) values
     ('bannos', 'H-A', 10, 10, true), ('bannos', 'H-B', 10, 10, true), ('bannos', 'H-U', 10, 10, false),
@@ -243,6 +243,45 @@ select is(
         || ' ' || (public.adjust_stock('bannos', 'H-B', 0, 'adjust', 'k6') ->> 'code')
         || ' ' || (public.adjust_stock('bannos', 'H-B', 1, 'hold', 'k6') ->> 'code'),
     '11 NOT_FOUND NOT_FOUND BAD_INPUT BAD_INPUT', 'a supervisor adjusts the stock of the own store'
+);
+
+-- The two ways to the stock
+reset role;
+create function pg_temp.planned(p_late boolean, p_enabled boolean, p_open boolean)
+returns setof private.line_hold
+language sql
+as $$
+    with lines as (
+        select array_agg(row(
+            n.ordinality::text, n.ordinality, n.sku, 'Cake', null, n.quantity, n.consumed, 1, n.gift_card, '{}'::jsonb
+        )::private.order_line) as all_of_them
+        from unnest(
+            '{H-B,H-B,H-B,H-U,NONE,null,H-B,H-B}'::text[], '{2,0,3,1,1,1,1,0}'::integer[], '{0,1,2,1,0,1,0,0}'::integer[],
+            '{f,f,f,f,f,f,t,f}'::boolean[]
+        ) with ordinality as n (sku, quantity, consumed, gift_card)
+    )
+    select h.*
+    from lines
+    cross join lateral unnest(case
+        when p_late then private.plan_new_holds('bannos', lines.all_of_them, p_enabled, p_open)
+        else array(select h from private.plan_holds('bannos', 'bannos-8499', lines.all_of_them, p_enabled, p_open) h)
+    end) h;
+$$;
+select is(
+    (select count(*) from pg_temp.planned(true, true, true) h where h.held_after > 0), 3::bigint,
+    'what an order holds that counts on stock without locking it'
+);
+select is_empty(
+    $$
+        select w.*, d.*
+        from (values (true, true), (true, false), (false, true)) as w (enabled, open)
+        cross join lateral (
+            (select * from pg_temp.planned(true, w.enabled, w.open) except all select * from pg_temp.planned(false, w.enabled, w.open))
+            union all
+            (select * from pg_temp.planned(false, w.enabled, w.open) except all select * from pg_temp.planned(true, w.enabled, w.open))
+        ) d
+    $$,
+    'is what it would hold had it locked it'
 );
 
 select * from finish();
