@@ -89,6 +89,7 @@ set search_path = ''
 as $$
 declare
     v_name text := 'orders_' || p_store;
+    v_tables text;
 begin
     if to_regclass(format('public.%I', v_name)) is not null then
         return;
@@ -111,6 +112,20 @@ begin
         'create policy %I on public.%I for select to service_role using (true)', v_name || '_select_service', v_name
     );
 
+    -- Attaching locks orders, and one after the other the tables whose rows belong to them, while others write these in an
+    -- order of their own. So all at once or none, for some seconds: who holds nothing is in nobody's way.
+    select string_agg(distinct k.conrelid::regclass::text, ', ') into v_tables
+    from pg_catalog.pg_constraint k
+    where k.contype = 'f' and k.confrelid = 'public.orders'::regclass;
+    for attempt in 1..100 loop
+        begin
+            execute format('lock table public.orders, %s in share row exclusive mode nowait', v_tables);
+            exit;
+        exception
+            when lock_not_available then
+                perform pg_sleep(0.03);
+        end;
+    end loop;
     execute format('alter table public.orders attach partition public.%I for values in (%L)', v_name, p_store);
     perform pg_notify('pgrst', 'reload schema');
 end;

@@ -70,19 +70,30 @@ impl Session {
         watcher: &Db,
         doing: impl Future<Output = Outcome<T>>,
     ) -> Outcome<T> {
-        let query = "select wait_event_type = 'Lock' as waits from pg_stat_activity where pid = $1";
+        self.interrupted(watcher, doing, other.end(End::Commit)).await
+    }
+
+    /// Does something; as soon as it waits for anything, or sleeps, or is done, something else happens.
+    pub async fn interrupted<T>(
+        &self,
+        watcher: &Db,
+        doing: impl Future<Output = Outcome<T>>,
+        happens: impl Future<Output = Outcome>,
+    ) -> Outcome<T> {
+        let query =
+            "select wait_event_type in ('Lock', 'Timeout') as waits from pg_stat_activity where pid = $1";
         let waiting = eventually("a session that waits", async || {
             let row = watcher.row(query, &[&self.pid]).await?;
             Ok(if is_waiting(&row) { Ok(()) } else { Err(row.to_string()) })
         });
         match select(pin!(doing), pin!(waiting)).await {
             Either::Left((done, _)) => {
-                other.end(End::Commit).await?;
+                happens.await?;
                 done
             }
             Either::Right((waits, doing)) => {
                 waits?;
-                other.end(End::Commit).await?;
+                happens.await?;
                 doing.await
             }
         }

@@ -123,3 +123,26 @@ async fn stock_that_meets_an_order_giving_up_is_not_lost() -> Outcome {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_store_that_opens_is_in_the_way_of_nobody_who_writes() -> Outcome {
+    let stack = Stack::up().await?;
+    let db = stack.db().await?;
+    let (writer, opener) = (Session::begin(&stack).await?, Session::begin(&stack).await?);
+    let key = format!("once{}", unique_number(100_000_000_000));
+    writer.db.execute("reset role", &[]).await?;
+    writer.db.execute("lock table public.inventory_txn in row exclusive mode", &[]).await?;
+
+    // Whichever table is attached to first: the writer comes to the others now.
+    let goes_on = async {
+        let others = "lock table public.orders, public.order_line_items, public.stage_events,
+            public.batch_contributions in row exclusive mode";
+        writer.db.execute(others, &[]).await?;
+        writer.end(End::Commit).await
+    };
+    let call =
+        format!("create_store('{key}', 'Once', '{key}.myshopify.com', 'Australia/Sydney', 'AU', 'AUD')");
+    let opened = opener.interrupted(&db, opener.call(&call), goes_on).await?;
+    assert_eq!(opened["ok"], true, "{opened}");
+    opener.end(End::Rollback).await
+}
