@@ -147,7 +147,7 @@ async fn ask(
         .rpc
         .call(function, Value::Object(arguments).to_string().into_bytes(), limit)
         .await
-        .map_err(|error| error.into_failure(function, rest_error::Caller::Service))?;
+        .map_err(|error| error.into_failure(function, rest_error::Role::Service))?;
     Envelope::read(&body)?.into_data()?;
     Ok(Reply(body))
 }

@@ -96,8 +96,9 @@ impl Answer<'_> {
     }
 }
 
-/// An answer that lacks what it should have.
-pub(crate) fn passing(error: &str) -> Refusal {
+/// Nothing usable came: asking again later may help.
+#[must_use]
+pub fn passing(error: impl Into<String>) -> Refusal {
     Refusal { kind: Kind::Passing, failure: WorkFailure::transient(error, None) }
 }
 

@@ -30,6 +30,7 @@ pub mod secret;
 pub mod secret_key;
 pub mod settings;
 pub mod signature;
+pub mod sorted;
 pub mod stock;
 pub mod telemetry;
 pub mod token;

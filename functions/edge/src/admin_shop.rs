@@ -5,7 +5,7 @@
 
 use crate::{
     clock,
-    shop_access::{self, ShopAccess},
+    shop_access::{Address, ShopAccess},
     upstream::Reply,
 };
 use ordak_core::{
@@ -26,9 +26,6 @@ const LEAST_MS: u64 = 500;
 const TRIES: usize = 6;
 /// Wait when Shopify throttles without a hint.
 const PATIENCE_MS: u64 = 2_000;
-
-/// Said of whatever did not come in time.
-pub const NO_TIME: &str = "no answer in time";
 
 /// Why a store is left alone until the next run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -120,7 +117,7 @@ impl From<Fault> for Stop {
 /// A shop and the time there is for it.
 pub struct Shop<'a> {
     shops: &'a ShopAccess,
-    shop: shop_access::Shop<'a>,
+    shop: Address<'a>,
     /// When the run leaves this shop, in milliseconds since 1970.
     end: u64,
     /// Not before this is anything asked.
@@ -131,7 +128,7 @@ impl<'a> Shop<'a> {
     /// The shop of a store, and when it is left.
     #[must_use]
     pub fn open(shops: &'a ShopAccess, store: &'a str, domain: &'a str, end: u64) -> Self {
-        Self { shops, shop: shop_access::Shop { store, domain }, end, ready: Cell::new(0) }
+        Self { shops, shop: Address { store, domain }, end, ready: Cell::new(0) }
     }
 
     /// Whether there is time to begin something more.

@@ -2,9 +2,10 @@
 //!
 //! Knows headers and keys, and nothing of any route.
 
-use crate::{serve::Call, user_token::Gate};
+use crate::{answer::Answer, serve::Call, user_token::Gate};
 use ordak_core::{
     envelope::{Failure, Fault, Rejection},
+    route,
     secret_key::SecretKey,
     settings::{Getter, Reader, TokenSettings},
 };
@@ -41,11 +42,10 @@ impl Door {
     /// # Errors
     /// A rejection, the same whatever is wrong, when it is neither.
     pub async fn caller(&self, call: &Call) -> Result<Caller, Failure> {
-        let (apikey, authorization) = (call.header("apikey"), call.header("authorization"));
-        if self.service_key.is_presented(apikey.as_deref(), authorization.as_deref()) {
+        if is_service(call, &self.service_key) {
             return Ok(Caller::Service);
         }
-        match self.gate.user(authorization.as_deref()).await {
+        match self.gate.user(call.header("authorization").as_deref()).await {
             Ok(user) => Ok(Caller::User(user.id)),
             Err(Failure::Rejection(_)) => {
                 Err(Rejection::unauthenticated("the service key or a valid user token is needed").into())
@@ -53,4 +53,27 @@ impl Door {
             Err(fault) => Err(fault),
         }
     }
+}
+
+/// The door of a function that does one thing, for the service role alone: by POST to its own address. What is answered
+/// to whoever comes otherwise; nothing when he may come in.
+///
+/// # Errors
+/// A rejection when it is somebody else.
+pub fn for_service_alone(call: &Call, function: &str, key: &SecretKey) -> Result<Option<Answer>, Rejection> {
+    if route::rest_of(call.request.path(), function) != Some("") {
+        return Ok(Some(Answer::not_found()));
+    }
+    if call.method() != "POST" {
+        return Ok(Some(Answer::method_not_allowed("POST")));
+    }
+    if !is_service(call, key) {
+        return Err(Rejection::unauthenticated("the service key is needed"));
+    }
+    Ok(None)
+}
+
+fn is_service(call: &Call, key: &SecretKey) -> bool {
+    let (apikey, authorization) = (call.header("apikey"), call.header("authorization"));
+    key.is_presented(apikey.as_deref(), authorization.as_deref())
 }

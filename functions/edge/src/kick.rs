@@ -6,17 +6,19 @@
 use crate::{
     clock,
     log::{Level, Line},
-    request_id,
+    request_id, service,
 };
-use ordak_core::{route, secret_key::SecretKey};
+use ordak_core::secret_key::SecretKey;
 use std::{cell::Cell, time::Duration};
-use worker::{Context, Delay, Env, Headers, Method, RequestInit, wasm_bindgen::JsValue};
+use worker::{Context, Delay, Env};
 
 /// The function that drains.
 pub const QUEUE_WORKER: &str = "queue-worker";
 
 /// How long kicks are gathered.
 const GATHER: Duration = Duration::from_millis(100);
+/// Longest wait for a function that does its work: some use the half minute that they have, and more of a cron trigger's.
+const LIMIT: Duration = Duration::from_secs(900);
 
 thread_local! {
     /// When the gathered kick leaves. A time and not a flag: the request that should send it may die before.
@@ -36,7 +38,7 @@ pub fn kick(function: &'static str, id: &str, env: &Env, context: &Context, key:
         match post(QUEUE_WORKER, None, &env, &key, &id).await {
             Ok(200) => {}
             Ok(status) => complain(function, &id, now, &format!("answered {status}")),
-            Err(error) => complain(function, &id, now, &error.to_string()),
+            Err(error) => complain(function, &id, now, error),
         }
     });
 }
@@ -51,20 +53,11 @@ pub async fn post(
     env: &Env,
     key: &SecretKey,
     id: &str,
-) -> worker::Result<u16> {
-    let headers = Headers::new();
-    for (name, value) in key.headers() {
-        headers.set(name, &value)?;
-    }
-    headers.set(request_id::HEADER, id)?;
-    if json.is_some() {
-        headers.set("content-type", "application/json")?;
-    }
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(headers).with_body(json.map(JsValue::from_str));
-    let url = format!("https://{function}{}{function}", route::FUNCTIONS);
-    let answer = env.service(&route::binding_of(function))?.fetch(url, Some(init)).await?;
-    Ok(answer.status_code())
+) -> Result<u16, &'static str> {
+    let key = key.headers();
+    let mut headers = vec![(request_id::HEADER, id)];
+    headers.extend(key.iter().map(|(name, value)| (*name, value.as_str())));
+    Ok(service::post(env, function, &headers, json.unwrap_or_default(), LIMIT).await?.status)
 }
 
 fn complain(function: &str, id: &str, started: u64, error: &str) {

@@ -20,6 +20,8 @@ pub mod rest_error;
 pub mod rpc;
 pub mod rpc_by_postgrest;
 pub mod serve;
+pub mod service;
+pub mod service_role;
 pub mod shop_access;
 pub mod store_settings;
 pub mod task;

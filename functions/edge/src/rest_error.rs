@@ -1,4 +1,4 @@
-//! What a refusal of the REST server means: whose doing it is, and what the caller may learn.
+//! What a refusal of the REST server means: whose doing it is, and what the role may learn.
 //!
 //! Knows the codes of PostgREST and the SQLSTATE classes of Postgres, and no HTTP client. The texts that come with the
 //! codes can carry whole rows: they are never kept.
@@ -6,9 +6,9 @@
 use ordak_core::envelope::{Code, Failure, Fault, Rejection};
 use serde::Deserialize;
 
-/// In whose name a call was made.
+/// By whose right a call was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Caller {
+pub enum Role {
     /// The function itself, with the service key.
     Service,
     /// A signed-in user, with the user's own token.
@@ -60,24 +60,24 @@ impl RpcError {
 
     /// Whose failure it is.
     #[must_use]
-    pub fn into_failure(self, function: &str, caller: Caller) -> Failure {
+    pub fn into_failure(self, function: &str, role: Role) -> Failure {
         let about_the_data = self.is_about_the_data();
         let (status, code) = match self {
             Self::Silent(why) => return Fault::unavailable(format!("{function}: {why}")).into(),
             Self::Refused { status, code } => (status, code),
         };
         let detail = format!("{function}: status {status}, code {code:?}");
-        match (code.as_str(), caller) {
+        match (code.as_str(), role) {
             // PostgREST answers 401 to anon and 403 to others for the same 42501; a signed-in user is known.
-            ("42501", Caller::User) => Rejection::new(Code::PermissionDenied, "you may not do this").into(),
-            ("PGRST301" | "PGRST302" | "PGRST303", Caller::User) => {
+            ("42501", Role::User) => Rejection::new(Code::PermissionDenied, "you may not do this").into(),
+            ("PGRST301" | "PGRST302" | "PGRST303", Role::User) => {
                 Rejection::unauthenticated("the token is not valid").into()
             }
-            ("PGRST300" | "PGRST301" | "PGRST302" | "PGRST303", Caller::Service) => Fault::misconfigured(
+            ("PGRST300" | "PGRST301" | "PGRST302" | "PGRST303", Role::Service) => Fault::misconfigured(
                 "SUPABASE_SERVICE_ROLE_KEY is not accepted by the server at SUPABASE_URL",
             )
             .into(),
-            (_, Caller::User) if about_the_data => Rejection::bad_input("a value has the wrong form").into(),
+            (_, Role::User) if about_the_data => Rejection::bad_input("a value has the wrong form").into(),
             (code, _) if is_passing(status, code) => Fault::unavailable(detail).into(),
             _ => Fault::internal(detail).into(),
         }
@@ -100,8 +100,8 @@ fn is_passing(status: u16, code: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn failure(status: u16, body: &str, caller: Caller) -> Code {
-        match RpcError::read(status, body.as_bytes()).into_failure("f", caller) {
+    fn failure(status: u16, body: &str, role: Role) -> Code {
+        match RpcError::read(status, body.as_bytes()).into_failure("f", role) {
             Failure::Rejection(rejection) => rejection.code,
             Failure::Fault(fault) => fault.code(),
         }
@@ -110,17 +110,17 @@ mod tests {
     #[test]
     fn a_signed_in_user_without_the_right_is_denied_whatever_the_status() {
         for status in [401, 403] {
-            assert_eq!(failure(status, r#"{"code":"42501"}"#, Caller::User), Code::PermissionDenied);
+            assert_eq!(failure(status, r#"{"code":"42501"}"#, Role::User), Code::PermissionDenied);
         }
-        assert_eq!(failure(403, r#"{"code":"42501"}"#, Caller::Service), Code::Internal);
+        assert_eq!(failure(403, r#"{"code":"42501"}"#, Role::Service), Code::Internal);
     }
 
     #[test]
     fn a_bad_token_is_the_users_and_a_bad_key_is_ours() {
         for code in ["PGRST301", "PGRST302", "PGRST303"] {
             let body = format!(r#"{{"code":"{code}","message":"JWT expired"}}"#);
-            assert_eq!(failure(401, &body, Caller::User), Code::Unauthenticated);
-            assert_eq!(failure(401, &body, Caller::Service), Code::Misconfigured);
+            assert_eq!(failure(401, &body, Role::User), Code::Unauthenticated);
+            assert_eq!(failure(401, &body, Role::Service), Code::Misconfigured);
         }
     }
 
@@ -130,15 +130,15 @@ mod tests {
             ["08006", "40P01", "40001", "53300", "57014", "57P01", "57P03", "55P03", "PGRST000", "PGRST003"]
         {
             assert_eq!(
-                failure(500, &format!(r#"{{"code":"{code}"}}"#), Caller::Service),
+                failure(500, &format!(r#"{{"code":"{code}"}}"#), Role::Service),
                 Code::Unavailable,
                 "{code}"
             );
         }
         for (status, body) in [(502, "<html>"), (503, ""), (500, "{"), (504, "null"), (429, "")] {
-            assert_eq!(failure(status, body, Caller::Service), Code::Unavailable);
+            assert_eq!(failure(status, body, Role::Service), Code::Unavailable);
         }
-        let silent = RpcError::Silent("no answer in time").into_failure("f", Caller::User);
+        let silent = RpcError::Silent("no answer in time").into_failure("f", Role::User);
         assert!(matches!(silent, Failure::Fault(fault) if fault.code() == Code::Unavailable));
     }
 
@@ -146,12 +146,12 @@ mod tests {
     fn what_stays_is_our_fault() {
         for code in ["PGRST202", "42883", "P0001", "XX000", "23505", "PGRST203"] {
             assert_eq!(
-                failure(400, &format!(r#"{{"code":"{code}"}}"#), Caller::User),
+                failure(400, &format!(r#"{{"code":"{code}"}}"#), Role::User),
                 Code::Internal,
                 "{code}"
             );
         }
-        assert_eq!(failure(404, "", Caller::Service), Code::Internal);
+        assert_eq!(failure(404, "", Role::Service), Code::Internal);
     }
 
     #[test]
@@ -159,7 +159,7 @@ mod tests {
         for code in ["22P02", "22P05", "22003", "54001", "54000", "PGRST102"] {
             let error = RpcError::read(400, format!(r#"{{"code":"{code}"}}"#).as_bytes());
             assert!(error.is_about_the_data(), "{code}");
-            assert_eq!(failure(400, &format!(r#"{{"code":"{code}"}}"#), Caller::User), Code::BadInput);
+            assert_eq!(failure(400, &format!(r#"{{"code":"{code}"}}"#), Role::User), Code::BadInput);
         }
         assert!(RpcError::read(413, b"").is_about_the_data());
         assert!(!RpcError::read(400, br#"{"code":"P0001"}"#).is_about_the_data());
@@ -172,7 +172,7 @@ mod tests {
             409,
             br#"{"code":"23505","details":"Key (email)=(jamie@example.com)","message":"jamie"}"#,
         );
-        let failure = error.clone().into_failure("f", Caller::Service);
+        let failure = error.clone().into_failure("f", Role::Service);
         assert!(!format!("{error:?} {failure:?}").contains("jamie"));
     }
 }

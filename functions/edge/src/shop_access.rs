@@ -12,7 +12,7 @@ use crate::{
     vault::Vault,
 };
 use ordak_core::{
-    admin_api::{Kind, Refusal},
+    admin_api::{Kind, Refusal, passing},
     credentials::{
         Client, Provider, ShopifyKeys, grant,
         keys::Keys,
@@ -32,9 +32,9 @@ const NAP: Duration = Duration::from_millis(20);
 /// Longest wait for a token.
 const GRANT_LIMIT: Duration = Duration::from_secs(8);
 
-/// A store's shop.
+/// Where a store's shop is.
 #[derive(Clone, Copy, Debug)]
-pub struct Shop<'a> {
+pub struct Address<'a> {
     /// The store.
     pub store: &'a str,
     /// The domain of its shop.
@@ -75,7 +75,7 @@ impl ShopAccess {
     /// When there was no way to ask, or no answer. What an answer means is for others to judge.
     pub async fn post(
         &self,
-        shop: Shop<'_>,
+        shop: Address<'_>,
         body: &str,
         limit: &dyn Fn() -> Duration,
     ) -> Result<Reply, Refusal> {
@@ -110,7 +110,7 @@ impl ShopAccess {
         }
     }
 
-    async fn token(&self, shop: Shop<'_>, keys: ShopifyKeys, limit: Duration) -> Result<Secret, Refusal> {
+    async fn token(&self, shop: Address<'_>, keys: ShopifyKeys, limit: Duration) -> Result<Secret, Refusal> {
         let client = match keys {
             ShopifyKeys::Token(token) => return Ok(token),
             ShopifyKeys::Client(client) => client,
@@ -130,7 +130,7 @@ impl ShopAccess {
         }
     }
 
-    async fn ask(&self, shop: Shop<'_>, client: &Client, limit: Duration) {
+    async fn ask(&self, shop: Address<'_>, client: &Client, limit: Duration) {
         let outcome = ask_for_token(&self.admin_url, shop.domain, client, limit).await;
         let (mut slots, now) = (self.slots.borrow_mut(), clock::now_ms());
         match outcome {
@@ -170,10 +170,6 @@ pub async fn exchange(url: &str, token: &Secret, body: &str, limit: Duration) ->
     upstream::post_json(url, &headers, body, limit)
         .await
         .map_err(|error| passing(format!("Shopify: {}", error.as_str())))
-}
-
-fn passing(error: impl Into<String>) -> Refusal {
-    Refusal { kind: Kind::Passing, failure: WorkFailure::transient(error, None) }
 }
 
 fn no_domain() -> Refusal {

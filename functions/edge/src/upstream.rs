@@ -3,12 +3,11 @@
 //!
 //! Knows HTTP and nothing of any system; what an answer means is decided elsewhere.
 
-use crate::deadline::within;
-use futures_util::StreamExt;
+use crate::task::settled;
 use std::time::Duration;
 use worker::{
-    AbortController, AbortSignal, Fetch, Headers, Method, Request, RequestInit, RequestRedirect, Response,
-    wasm_bindgen::JsValue,
+    js_sys::{Array, Object, Promise, Reflect, Uint8Array},
+    wasm_bindgen::{self, JsCast, JsValue, prelude::wasm_bindgen},
 };
 
 /// Longest answer that is read.
@@ -58,7 +57,7 @@ pub async fn post_json(
     body: &str,
     limit: Duration,
 ) -> Result<Reply, NoReply> {
-    limited(url, headers, Some(body), limit).await
+    ask(None, url, headers, Some(body), limit).await
 }
 
 /// Gets JSON.
@@ -66,70 +65,65 @@ pub async fn post_json(
 /// # Errors
 /// When no whole answer came.
 pub async fn get_json(url: &str, limit: Duration) -> Result<Reply, NoReply> {
-    limited(url, &[], None, limit).await
+    ask(None, url, &[], None, limit).await
 }
 
-async fn limited(
+/// Posts JSON to another worker, over its binding.
+///
+/// # Errors
+/// When no whole answer came.
+pub async fn post_to(
+    service: &JsValue,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+    limit: Duration,
+) -> Result<Reply, NoReply> {
+    ask(Some(service), url, headers, Some(body), limit).await
+}
+
+#[wasm_bindgen(module = "/src/upstream.js")]
+extern "C" {
+    #[wasm_bindgen(js_name = ask)]
+    fn begin(
+        service: Option<&JsValue>,
+        url: &str,
+        headers: &Object,
+        body: Option<&str>,
+        ms: u32,
+        most: usize,
+    ) -> Promise;
+}
+
+async fn ask(
+    service: Option<&JsValue>,
     url: &str,
     headers: &[(&str, &str)],
     body: Option<&str>,
     limit: Duration,
 ) -> Result<Reply, NoReply> {
-    let controller = AbortController::default();
-    let signal = controller.signal();
-    let result = within(limit, exchange(url, headers, body, &signal)).await.unwrap_or(Err(NoReply::TimedOut));
-    if result.is_err() {
-        // A connection that nobody listens to any more would still count against the isolate's six.
-        controller.abort();
+    let sent = Object::new();
+    let constant = [("accept", "application/json"), ("content-type", "application/json")];
+    for &(name, value) in constant.iter().take(1 + usize::from(body.is_some())).chain(headers) {
+        Reflect::set(&sent, &name.into(), &value.into()).map_err(|_| NoReply::Broken)?;
     }
-    result
+    // The runtime's timers count no further.
+    let ms = limit.as_millis().min(i32::MAX as u128) as u32;
+    let answer = settled(&begin(service, url, &sent, body, ms, LONGEST_ANSWER)).await;
+    read(&answer.map_err(|_| NoReply::Broken)?)
 }
 
-async fn exchange(
-    url: &str,
-    headers: &[(&str, &str)],
-    body: Option<&str>,
-    signal: &AbortSignal,
-) -> Result<Reply, NoReply> {
-    let response = send(url, headers, body, signal).await.map_err(|_| NoReply::Broken)?;
-    let status = response.status_code();
-    let retry_after = response.headers().get("retry-after").ok().flatten();
-    Ok(Reply { status, retry_after, body: read(response).await? })
-}
-
-async fn send(
-    url: &str,
-    headers: &[(&str, &str)],
-    body: Option<&str>,
-    signal: &AbortSignal,
-) -> worker::Result<Response> {
-    let sent = Headers::new();
-    sent.set("accept", "application/json")?;
-    if body.is_some() {
-        sent.set("content-type", "application/json")?;
-    }
-    for (name, value) in headers {
-        sent.set(name, value)?;
-    }
-    let mut init = RequestInit::new();
-    init.with_method(if body.is_some() { Method::Post } else { Method::Get })
-        .with_headers(sent)
-        .with_redirect(RequestRedirect::Manual)
-        .with_body(body.map(JsValue::from_str));
-    Fetch::Request(Request::new_with_init(url, &init)?).send_with_signal(signal).await
-}
-
-async fn read(mut response: Response) -> Result<Vec<u8>, NoReply> {
-    let mut body = Vec::new();
-    let Ok(mut chunks) = response.stream() else {
-        return Ok(body);
+fn read(answer: &JsValue) -> Result<Reply, NoReply> {
+    let Some(answer) = answer.dyn_ref::<Array>() else {
+        return Err(match answer.as_string().as_deref() {
+            Some("late") => NoReply::TimedOut,
+            Some("long") => NoReply::TooLong,
+            _ => NoReply::Broken,
+        });
     };
-    while let Some(chunk) = chunks.next().await {
-        let chunk = chunk.map_err(|_| NoReply::Broken)?;
-        if body.len() + chunk.len() > LONGEST_ANSWER {
-            return Err(NoReply::TooLong);
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
+    // Three digits, a text if any and a list of bytes, as `upstream.js` makes them.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let status = answer.get(0).as_f64().unwrap_or_default() as u16;
+    let body = answer.get(2).dyn_ref::<Uint8Array>().map(Uint8Array::to_vec).unwrap_or_default();
+    Ok(Reply { status, retry_after: answer.get(1).as_string(), body })
 }

@@ -3,7 +3,7 @@
 //! All the stores of one piece of work are asked for in one call. What counts for how long is decided in `ordak-core`;
 //! what keys open is known elsewhere.
 
-use crate::{clock, rest_error::Caller, rpc::Rpc};
+use crate::{clock, rpc::Rpc, service_role};
 use ordak_core::{
     admin_api::{Kind, Refusal},
     credentials::{
@@ -12,12 +12,12 @@ use ordak_core::{
         keys::Keys,
         shelf::{KEPT_MS, Row, SOON_MS, Shelf, Unusable},
     },
-    envelope::{Envelope, Failure, Fault},
+    envelope::Fault,
     secret::Secret,
     settings::DatabaseSettings,
     work::WorkFailure,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{cell::RefCell, time::Duration};
 
 /// Longest wait for the database.
@@ -130,20 +130,9 @@ impl Vault {
 
     async fn ask(&self, stores: &[String]) -> Result<Vec<Row>, String> {
         const RPC: &str = "read_shop_credentials";
-        let arguments = json!({ "p_stores": stores }).to_string().into_bytes();
-        let body = self
-            .rpc
-            .call(RPC, arguments, LIMIT)
-            .await
-            .map_err(|error| said(error.into_failure(RPC, Caller::Service)))?;
-        let data = Envelope::read(&body).map_err(Failure::from).and_then(Envelope::into_data);
-        Row::list(&data.map_err(said)?).ok_or_else(|| format!("{RPC}: strange data"))
-    }
-}
-
-fn said(failure: Failure) -> String {
-    match failure {
-        Failure::Fault(fault) => fault.detail().to_owned(),
-        Failure::Rejection(rejection) => rejection.message,
+        let arguments = json!({ "p_stores": stores });
+        let data: Result<Value, Fault> = service_role::data(&self.rpc, RPC, &arguments, LIMIT).await;
+        Row::list(&data.map_err(|fault| fault.detail().to_owned())?)
+            .ok_or_else(|| format!("{RPC}: strange data"))
     }
 }

@@ -3,15 +3,11 @@
 //! Whoever takes webhooks reads it, by the names of its store, and keeps what nobody can read. Knows its answers.
 
 use crate::{Setup, database::Task};
-use ordak_core::{gap_repair::Delivery, route};
-use ordak_edge::{
-    admin_shop::{NO_TIME, Stop},
-    deadline::within,
-    request_id,
-};
+use ordak_core::gap_repair::Delivery;
+use ordak_edge::{admin_shop::Stop, request_id, service};
 use serde_json::Value;
 use std::time::Duration;
-use worker::{Env, Headers, Method, RequestInit, wasm_bindgen::JsValue};
+use worker::Env;
 
 const ORDER_INGEST: &str = "order-ingest";
 /// Longest wait for one delivery; its taker gives the database 4 s.
@@ -44,30 +40,16 @@ pub async fn deliver(
     let signature = setup.settings.signing.sign_as(&task.store, delivery.body.as_bytes());
     let signature = signature.ok_or_else(|| Stop::Misconfigured("no secret signs for the store".into()))?;
     let headers = [
-        ("content-type", "application/json"),
         (request_id::HEADER, id),
         ("x-shopify-shop-domain", &task.shop_domain),
         ("x-shopify-topic", delivery.topic.as_str()),
         ("x-shopify-webhook-id", &delivery.webhook_id),
         ("x-shopify-hmac-sha256", &signature),
     ];
-    match within(LIMIT, post(env, &headers, &delivery.body)).await {
-        None => Err(Stop::Database(format!("{ORDER_INGEST}: {NO_TIME}"))),
-        Some(Err(error)) => Err(Stop::Database(format!("{ORDER_INGEST}: {error}"))),
-        Some(Ok((status, body))) => judge(status, &body),
+    match service::post(env, ORDER_INGEST, &headers, &delivery.body, LIMIT).await {
+        Err(error) => Err(Stop::Database(format!("{ORDER_INGEST}: {error}"))),
+        Ok(reply) => judge(reply.status, &reply.body),
     }
-}
-
-async fn post(env: &Env, headers: &[(&str, &str)], body: &str) -> worker::Result<(u16, Vec<u8>)> {
-    let sent = Headers::new();
-    for (name, value) in headers {
-        sent.set(name, value)?;
-    }
-    let mut init = RequestInit::new();
-    init.with_method(Method::Post).with_headers(sent).with_body(Some(JsValue::from_str(body)));
-    let url = format!("https://{ORDER_INGEST}{}{ORDER_INGEST}", route::FUNCTIONS);
-    let mut answer = env.service(&route::binding_of(ORDER_INGEST))?.fetch(url, Some(init)).await?;
-    Ok((answer.status_code(), answer.bytes().await?))
 }
 
 fn judge(status: u16, body: &[u8]) -> Result<Delivered, Stop> {

@@ -14,12 +14,11 @@ mod subscriptions;
 
 use ordak_core::{
     envelope::{Envelope, Failure, Fault, Rejection},
-    route,
     settings::{GapRepairSettings, WEBHOOK_SECRET},
 };
 use ordak_edge::{
     answer::Answer,
-    body,
+    body, door,
     incoming::Incoming,
     isolate::{PerIsolate, Variables, getter},
     kick,
@@ -71,16 +70,9 @@ struct Wanted {
 }
 
 async fn repair(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
-    if route::rest_of(call.request.path(), FUNCTION.name) != Some("") {
-        return Ok(Answer::not_found());
-    }
-    if call.method() != "POST" {
-        return Ok(Answer::method_not_allowed("POST"));
-    }
-    let (apikey, authorization) = (call.header("apikey"), call.header("authorization"));
     let service_key = &setup.settings.worker.database.service_key;
-    if !service_key.is_presented(apikey.as_deref(), authorization.as_deref()) {
-        return Err(Rejection::unauthenticated("the service key is needed").into());
+    if let Some(answer) = door::for_service_alone(call, FUNCTION.name, service_key)? {
+        return Ok(answer);
     }
     let wanted = read(&body::read(&call.request, LONGEST_BODY).await?)?;
     let report = Run::new(&setup, &call.env, &call.id).over(wanted.stores.as_deref()).await?;

@@ -2,23 +2,12 @@
 //!
 //! Looks into no body and changes nothing but the request id.
 
-use ordak_core::{
-    envelope::{Failure, Fault},
-    route,
-};
+use ordak_core::envelope::{Failure, Fault};
 use ordak_edge::{border, incoming::Incoming, task::settled};
 use worker::{
-    Env,
-    js_sys::Reflect,
     wasm_bindgen::{JsCast, JsValue},
     web_sys::Response,
 };
-
-/// The binding of a function, `None` when there is no such function.
-#[must_use]
-pub fn find(env: &Env, name: &str) -> Option<JsValue> {
-    Reflect::get(env, &route::binding_of(name).into()).ok().filter(JsValue::is_object)
-}
 
 /// Lets `function` answer.
 ///

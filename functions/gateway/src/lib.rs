@@ -21,7 +21,7 @@ use ordak_edge::{
     incoming::Incoming,
     isolate::{PerIsolate, getter, variables},
     log::{Level, Line},
-    request_id, task, telemetry,
+    request_id, service, task, telemetry,
 };
 use std::rc::Rc;
 use worker::{
@@ -110,7 +110,7 @@ async fn respond(
             answer.into_response(id).map(Reply::Passed).map_err(unanswerable)
         }
         (Route::Health, _) => Ok(Reply::Own(Answer::method_not_allowed("GET, HEAD"))),
-        (Route::Function { name, .. }, _) => match forward::find(env, name) {
+        (Route::Function { name, .. }, _) => match service::find(env, name) {
             Some(function) => forward::to(&function, &request, name, id).await.map(Reply::Passed),
             None => Ok(Reply::Own(Answer::not_found())),
         },

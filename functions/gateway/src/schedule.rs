@@ -7,7 +7,7 @@ use ordak_core::{
     envelope::{Envelope, Failure, Fault},
     settings::GatewaySettings,
 };
-use ordak_edge::{clock, kick, rest_error::Caller, rpc::Rpc};
+use ordak_edge::{clock, kick, rest_error::Role, rpc::Rpc};
 use std::time::Duration;
 use worker::Env;
 
@@ -107,7 +107,7 @@ async fn finish(rpc: &Rpc, chore: &str) -> Result<(), Fault> {
         let body = rpc
             .call(chore, b"{}".to_vec(), RPC_LIMIT)
             .await
-            .map_err(|error| ours(error.into_failure(chore, Caller::Service)))?;
+            .map_err(|error| ours(error.into_failure(chore, Role::Service)))?;
         let answer = Envelope::read(&body)?;
         let nothing_left = matches!(answer, Envelope::Done { already_done: true, .. });
         answer.into_data().map_err(ours)?;

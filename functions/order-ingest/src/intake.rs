@@ -8,7 +8,7 @@ use ordak_core::{
     envelope::{Code, Envelope, Failure, Fault, Rejection},
     normalize::normalize,
 };
-use ordak_edge::{answer::Answer, clock, rest_error::Caller, rpc::Rpc, store_settings::StoreSettings};
+use ordak_edge::{answer::Answer, clock, rest_error::Role, rpc::Rpc, store_settings::StoreSettings};
 use serde_json::json;
 use std::time::Duration;
 
@@ -54,7 +54,7 @@ impl Intake<'_> {
             let body = match self.rpc.call(RPC, statement, self.left()).await {
                 Ok(body) => body,
                 Err(error) if error.is_about_the_data() => return self.bury(REASON).await,
-                Err(error) => return Err(error.into_failure(RPC, Caller::Service)),
+                Err(error) => return Err(error.into_failure(RPC, Role::Service)),
             };
             let Some(newer) = self.stores.learn(shop, &body) else {
                 let answer = Answer::passed_through(body)?;
@@ -79,7 +79,7 @@ impl Intake<'_> {
             .rpc
             .call(RPC, statement, self.left())
             .await
-            .map_err(|error| error.into_failure(RPC, Caller::Service))?;
+            .map_err(|error| error.into_failure(RPC, Role::Service))?;
         let kept = Envelope::read(&body)?.into_data().map_err(|failure| match failure {
             Failure::Rejection(Rejection { code, message }) if code != Code::Unauthenticated => {
                 Fault::internal(format!("{RPC}: {message}")).into()

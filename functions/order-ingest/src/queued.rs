@@ -13,7 +13,7 @@ use ordak_edge::{
     clock, kick,
     log::{Level, Line},
     request_id,
-    rest_error::Caller,
+    rest_error::Role,
     telemetry,
 };
 use std::time::Duration;
@@ -119,7 +119,7 @@ impl Queued<'_> {
             Err(fault) => return Fate::Later(fault),
         };
         let kept = self.setup.rpc.call(RPC, statement, LIMIT).await;
-        let kept = kept.map_err(|error| error.into_failure(RPC, Caller::Service));
+        let kept = kept.map_err(|error| error.into_failure(RPC, Role::Service));
         match kept.and_then(|body| Envelope::read(&body)?.into_data()) {
             Ok(data) => Fate::Done(Answer::envelope(&Envelope::done(data), "dead_letter").worth_attention()),
             Err(Failure::Fault(fault)) => Fate::Later(fault),

@@ -6,9 +6,10 @@
 use crate::{Setup, alert, email, mapping, push, refund, replay, stock_check};
 use ordak_core::{
     inventory_push::{self, Call, Unmapped},
+    sorted::Sorted,
     work::{WorkFailure, WorkItem, WorkResult},
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::time::Duration;
 
 /// Topics that somebody here can carry out. Others wait in the queue.
 pub const TOPICS: [&str; 6] =
@@ -45,9 +46,9 @@ pub fn plan(items: Vec<WorkItem>) -> (Vec<WorkResult>, Vec<(String, Job)>) {
         plan.unmapped.into_iter().map(|work| (format!("{}/{}", push::TOPIC, work.store), Job::LookUp(work)));
     let (looks, others): (Vec<WorkItem>, Vec<WorkItem>) =
         others.into_iter().partition(|item| item.topic == stock_check::TOPIC);
-    let mut stores: BTreeMap<String, Vec<WorkItem>> = BTreeMap::new();
+    let mut stores: Sorted<String, Vec<WorkItem>> = Sorted::default();
     for item in looks {
-        stores.entry(item.store.clone()).or_default().push(item);
+        stores.entry(item.store.clone(), Vec::new).push(item);
     }
     let looks = stores
         .into_iter()

@@ -19,12 +19,11 @@ mod stock_check;
 use drain::Drain;
 use ordak_core::{
     envelope::{Envelope, Failure, Fault, Rejection},
-    route,
     settings::WorkerSettings,
 };
 use ordak_edge::{
     answer::Answer,
-    body,
+    body, door,
     incoming::Incoming,
     isolate::{PerIsolate, Variables, getter},
     rpc::Rpc,
@@ -63,15 +62,9 @@ async fn fetch(request: Incoming, env: Env, context: Context) -> worker::Result<
 }
 
 async fn work(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
-    if route::rest_of(call.request.path(), FUNCTION.name) != Some("") {
-        return Ok(Answer::not_found());
-    }
-    if call.method() != "POST" {
-        return Ok(Answer::method_not_allowed("POST"));
-    }
-    let (apikey, authorization) = (call.header("apikey"), call.header("authorization"));
-    if !setup.settings.database.service_key.is_presented(apikey.as_deref(), authorization.as_deref()) {
-        return Err(Rejection::unauthenticated("the service key is needed").into());
+    if let Some(answer) = door::for_service_alone(call, FUNCTION.name, &setup.settings.database.service_key)?
+    {
+        return Ok(answer);
     }
     let run = Drain::new(&setup, is_patient(call).await?).run().await?;
     let answer = |outcome| Answer::envelope(&Envelope::done(run.to_json()), outcome);

@@ -9,7 +9,7 @@ use ordak_core::{
     inventory_push::{Answer, Call},
     work::WorkResult,
 };
-use ordak_edge::{clock, shop_access::Shop, upstream::Reply};
+use ordak_edge::{clock, shop_access::Address, upstream::Reply};
 use std::time::Duration;
 
 /// Topic of these items.
@@ -50,6 +50,6 @@ pub async fn push(setup: &Setup, call: Call, limit: impl Fn() -> Duration) -> Ve
 }
 
 async fn exchange(setup: &Setup, call: &Call, limit: &dyn Fn() -> Duration) -> Result<Reply, Refusal> {
-    let shop = Shop { store: &call.store, domain: &call.shop_domain };
+    let shop = Address { store: &call.store, domain: &call.shop_domain };
     setup.shops.post(shop, &call.request().body, limit).await
 }

@@ -3,10 +3,10 @@
 //! Knows their names and shapes.
 
 use ordak_core::{
-    envelope::{Envelope, Failure, Fault},
+    envelope::Fault,
     work::{Claim, WorkResult},
 };
-use ordak_edge::{rest_error::Caller, rpc::Rpc};
+use ordak_edge::{rpc::Rpc, service_role};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -40,7 +40,7 @@ pub async fn claim(
     busy: &[&str],
 ) -> Result<Claim, Fault> {
     let arguments = json!({"p_worker": worker, "p_topics": topics, "p_limit": limit, "p_busy": busy});
-    Claim::read(&ask(rpc, "claim_work", &arguments).await?)
+    Claim::read(&service_role::answer(rpc, "claim_work", &arguments, LIMIT).await?)
 }
 
 /// Reports a whole batch. Asked once more when nothing comes back: a lost report makes finished work run again.
@@ -49,11 +49,10 @@ pub async fn claim(
 /// As [`claim`].
 pub async fn report(rpc: &Rpc, worker: &str, results: &[WorkResult]) -> Result<Reported, Fault> {
     let arguments = json!({"p_worker": worker, "p_results": results});
-    let data = match call(rpc, "report_work", &arguments).await {
-        Ok(data) => data,
-        Err(_) => call(rpc, "report_work", &arguments).await?,
-    };
-    serde_json::from_value(data).map_err(|_| Fault::internal("report_work: no figures"))
+    match service_role::data(rpc, "report_work", &arguments, LIMIT).await {
+        Err(_) => service_role::data(rpc, "report_work", &arguments, LIMIT).await,
+        reported => reported,
+    }
 }
 
 /// Records the drain.
@@ -69,22 +68,5 @@ pub async fn record(rpc: &Rpc, run: &impl Serialize) -> Result<(), Fault> {
 /// # Errors
 /// As [`claim`].
 pub async fn call(rpc: &Rpc, function: &str, arguments: &impl Serialize) -> Result<Value, Fault> {
-    let body = ask(rpc, function, arguments).await?;
-    Envelope::read(&body)?.into_data().map_err(|failure| ours(function, failure))
-}
-
-/// The answer as it came.
-async fn ask(rpc: &Rpc, function: &str, arguments: &impl Serialize) -> Result<Vec<u8>, Fault> {
-    let arguments = serde_json::to_vec(arguments)
-        .map_err(|error| Fault::internal(format!("{function}: arguments cannot be written: {error}")))?;
-    rpc.call(function, arguments, LIMIT)
-        .await
-        .map_err(|error| ours(function, error.into_failure(function, Caller::Service)))
-}
-
-fn ours(function: &str, failure: Failure) -> Fault {
-    match failure {
-        Failure::Fault(fault) => fault,
-        Failure::Rejection(rejection) => Fault::internal(format!("{function}: {}", rejection.message)),
-    }
+    service_role::data(rpc, function, arguments, LIMIT).await
 }

@@ -9,7 +9,7 @@ use ordak_core::{
     refund::{Refund, Step},
     work::{WorkFailure, WorkItem, WorkResult},
 };
-use ordak_edge::{clock, shop_access::Shop, upstream::Reply};
+use ordak_edge::{clock, shop_access::Address, upstream::Reply};
 use std::time::Duration;
 
 pub use ordak_core::refund::TOPIC;
@@ -24,7 +24,7 @@ pub async fn refund(setup: &Setup, item: &WorkItem, limit: impl Fn() -> Duration
 
 async fn carry_out(setup: &Setup, item: &WorkItem, limit: impl Fn() -> Duration) -> Result<(), WorkFailure> {
     let refund = Refund::of(item)?;
-    let shop = Shop { store: &item.store, domain: refund.shop_domain() };
+    let shop = Address { store: &item.store, domain: refund.shop_domain() };
     let reply = setup.shops.post(shop, &refund.question(), &limit).await?;
     let Step::Send(body) = refund.next(answer(&reply), clock::now_s())? else {
         return Ok(());

@@ -6,7 +6,7 @@ use ordak_core::{
     envelope::{Envelope, Failure},
     work::{WorkFailure, WorkItem, WorkResult},
 };
-use ordak_edge::{rest_error::Caller, rpc::Rpc};
+use ordak_edge::{rest_error::Role, rpc::Rpc};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub async fn replay(rpc: &Rpc, item: &WorkItem, limit: Duration) -> WorkResult {
 async fn apply(rpc: &Rpc, event: i64, limit: Duration) -> Result<(), Failure> {
     let arguments = json!({ "p_event_id": event }).to_string().into_bytes();
     let body =
-        rpc.call(RPC, arguments, limit).await.map_err(|error| error.into_failure(RPC, Caller::Service))?;
+        rpc.call(RPC, arguments, limit).await.map_err(|error| error.into_failure(RPC, Role::Service))?;
     Envelope::read(&body)?.into_data()?;
     Ok(())
 }

@@ -3,10 +3,12 @@
 //! Knows no job and no upstream.
 
 use crate::queue::Reported;
-use ordak_core::work::{WorkItem, WorkResult};
+use ordak_core::{
+    sorted::Sorted,
+    work::{WorkItem, WorkResult},
+};
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
 
 /// Most reasons that are kept.
 const MOST_REASONS: usize = 5;
@@ -45,13 +47,13 @@ pub struct Run {
     pub dead: u64,
     /// How long it took.
     pub ms: u64,
-    by_topic: BTreeMap<String, Tally>,
+    by_topic: Sorted<String, Tally>,
     /// Topics of the items that are not reported yet.
-    in_hand: BTreeMap<i64, String>,
+    in_hand: Sorted<i64, String>,
     /// How many a fault of our own kept from being tried.
     pub postponed: u64,
     /// Why items may have been given up or postponed, a few.
-    reasons: BTreeSet<String>,
+    reasons: Sorted<String, ()>,
 }
 
 impl Run {
@@ -76,15 +78,15 @@ impl Run {
     /// Why items were given up or postponed, as far as the reports tell that had any.
     #[must_use]
     pub fn reasons(&self) -> String {
-        self.reasons.iter().map(String::as_str).collect::<Vec<_>>().join("; ")
+        self.reasons.keys().map(String::as_str).collect::<Vec<_>>().join("; ")
     }
 
     /// These were leased.
     pub fn claimed(&mut self, items: &[WorkItem]) {
         self.claimed += items.len() as u64;
         for item in items {
-            self.by_topic.entry(item.topic.clone()).or_default().claimed += 1;
-            self.in_hand.insert(item.id, item.topic.clone());
+            self.by_topic.entry(item.topic.clone(), Tally::default).claimed += 1;
+            *self.in_hand.entry(item.id, String::new) = item.topic.clone();
         }
     }
 
@@ -103,9 +105,9 @@ impl Run {
             let told = reported.dead > 0 || result.is_postponed();
             let told = told && self.reasons.len() < MOST_REASONS;
             if let Some(error) = result.error.as_deref().filter(|_| told) {
-                self.reasons.insert(format!("{topic}: {error}"));
+                self.reasons.entry(format!("{topic}: {error}"), || ());
             }
-            let tally = self.by_topic.entry(topic).or_default();
+            let tally = self.by_topic.entry(topic, Tally::default);
             match result {
                 result if result.is_done() => tally.done += 1,
                 result if result.is_stale() => tally.stale += 1,
@@ -138,7 +140,7 @@ mod tests {
         run.reported(&[WorkResult::done(1, 1), failed], &Reported { done: 1, retried: 1, dead: 0 });
         run.reported(&[WorkResult::released(3, 1), WorkResult::done(9, 1)], &Reported::default());
         let tally = Tally { claimed: 3, done: 1, failed: 1, stale: 0, released: 1, postponed: 0 };
-        assert_eq!(run.by_topic["email"], tally);
+        assert_eq!(run.by_topic.get(&"email".to_owned()), Some(&tally));
         assert_eq!((run.claimed, run.done, run.retried), (4, 1, 1));
         assert_eq!(run.reasons(), "", "what is tried again is nobody's business yet");
     }
@@ -149,7 +151,8 @@ mod tests {
         run.claimed(&[item(1)]);
         let postponed = WorkResult::failed(1, 1, &WorkFailure::misconfigured("X is missing"));
         run.reported(&[postponed], &Reported { retried: 1, ..Reported::default() });
-        assert_eq!((run.postponed, run.by_topic["email"].postponed, run.by_topic["email"].failed), (1, 1, 0));
+        let tally = Tally { claimed: 1, postponed: 1, ..Tally::default() };
+        assert_eq!((run.postponed, run.by_topic.get(&"email".to_owned())), (1, Some(&tally)));
         assert_eq!(run.reasons(), "email: X is missing");
     }
 }

@@ -4,10 +4,10 @@
 
 use crate::Setup;
 use ordak_core::{
-    envelope::{Envelope, Failure, Fault},
+    envelope::Fault,
     stock::{location::Location, page::Level},
 };
-use ordak_edge::rest_error::Caller;
+use ordak_edge::service_role;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -143,20 +143,5 @@ async fn call<T: DeserializeOwned>(
     function: &str,
     arguments: &impl Serialize,
 ) -> Result<T, Fault> {
-    let arguments = serde_json::to_vec(arguments)
-        .map_err(|error| Fault::internal(format!("{function}: arguments cannot be written: {error}")))?;
-    let body = setup
-        .rpc
-        .call(function, arguments, LIMIT)
-        .await
-        .map_err(|error| ours(function, error.into_failure(function, Caller::Service)))?;
-    let data = Envelope::read(&body)?.into_data().map_err(|failure| ours(function, failure))?;
-    serde_json::from_value(data).map_err(|_| Fault::internal(format!("{function}: strange data")))
-}
-
-fn ours(function: &str, failure: Failure) -> Fault {
-    match failure {
-        Failure::Fault(fault) => fault,
-        Failure::Rejection(rejection) => Fault::internal(format!("{function}: {}", rejection.message)),
-    }
+    service_role::data(&setup.rpc, function, arguments, LIMIT).await
 }

@@ -29,7 +29,7 @@ pub async fn call(
         .rpc
         .call(function, arguments.to_string().into_bytes(), LIMIT)
         .await
-        .map_err(|error| error.into_failure(function, rest_error::Caller::Service))
+        .map_err(|error| error.into_failure(function, rest_error::Role::Service))
 }
 
 /// The same, for what is in the envelope.

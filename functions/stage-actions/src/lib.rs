@@ -18,7 +18,7 @@ use ordak_edge::{
     body,
     isolate::{PerIsolate, Variables, getter},
     kick,
-    rest_error::Caller,
+    rest_error::Role,
     rpc::Rpc,
     serve::{Call, Function},
     telemetry,
@@ -109,6 +109,6 @@ async fn ask(
     let body = rpc
         .call(function, arguments, LIMIT)
         .await
-        .map_err(|error| error.into_failure(function, Caller::User))?;
+        .map_err(|error| error.into_failure(function, Role::User))?;
     Ok(Answer::passed_through(body)?)
 }

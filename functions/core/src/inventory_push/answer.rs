@@ -6,9 +6,9 @@
 
 use super::{Call, Quantity};
 use crate::admin_api::{self, Answer, quote};
+use crate::sorted::Sorted;
 use crate::work::{ErrorClass, WorkFailure, WorkResult};
 use serde_json::Value;
-use std::collections::BTreeMap;
 
 /// Wait when another request with the same key is still running.
 const CONCURRENT_WAIT_MS: u64 = 2_000;
@@ -59,7 +59,7 @@ impl Call {
 
     /// Culprits fail with their own error; errors that name no quantity fail the call.
     fn by_user_errors(&self, errors: &[Value]) -> Result<Verdict, WorkFailure> {
-        let mut culprits: BTreeMap<usize, Culprit> = BTreeMap::new();
+        let mut culprits: Sorted<usize, Culprit> = Sorted::default();
         for error in errors {
             let failure = by_user_error(error);
             let Some((index, quantity)) =
@@ -71,14 +71,10 @@ impl Call {
             let stale = is_stale(error) && quantity.change_from.is_some();
             let culprit = Culprit { stale, failure };
             // What cannot be cured decides over what can, and a failure over a comparison.
-            culprits
-                .entry(index)
-                .and_modify(|known| {
-                    if known.failure.class != ErrorClass::Permanent && !culprit.stale {
-                        known.clone_from(&culprit);
-                    }
-                })
-                .or_insert(culprit);
+            let known = culprits.entry(index, || culprit.clone());
+            if known.failure.class != ErrorClass::Permanent && !culprit.stale {
+                *known = culprit;
+            }
         }
         let mut verdict = Verdict::default();
         let mut innocent: Vec<Quantity> = Vec::new();

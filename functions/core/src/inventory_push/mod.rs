@@ -10,9 +10,9 @@ pub use crate::admin_api::Answer;
 pub use answer::Verdict;
 pub use request::Request;
 
+use crate::sorted::Sorted;
 use crate::work::{WorkFailure, WorkItem, WorkResult};
 use serde::Deserialize;
-use std::collections::BTreeMap;
 
 /// Quantities that one call takes.
 pub const MOST_QUANTITIES: usize = 250;
@@ -81,7 +81,7 @@ pub struct Claim {
 }
 
 /// Levels of one store by inventory item and location.
-type Levels = BTreeMap<(String, String), Quantity>;
+type Levels = Sorted<(String, String), Quantity>;
 
 /// What the database read for the item when it was claimed.
 #[derive(Debug, Default, Deserialize)]
@@ -99,36 +99,32 @@ struct Context {
 #[must_use]
 pub fn plan(items: &[WorkItem]) -> Plan {
     let mut plan = Plan::default();
-    let mut stores: BTreeMap<(&str, &str), Levels> = BTreeMap::new();
-    let mut unmapped: BTreeMap<(&str, &str), Unmapped> = BTreeMap::new();
-    let mut sorted: Vec<&WorkItem> = items.iter().collect();
-    sorted.sort_by_key(|item| item.id);
-    for item in sorted {
+    let mut stores: Sorted<(&str, &str), Levels> = Sorted::default();
+    let mut unmapped: Sorted<(&str, &str), Unmapped> = Sorted::default();
+    let mut sorted = Sorted::default();
+    for item in items {
+        sorted.entry(item.id, || item);
+    }
+    for item in sorted.into_values() {
         let claim = Claim { id: item.id, fence: item.fence };
-        match (quantity_of(item, claim), item.shop_domain.as_deref()) {
+        match (quantity_of(item), item.shop_domain.as_deref()) {
             (Ok(Wanted::Unmapped(sku)), Some(domain)) if !domain.is_empty() => {
                 let (store, shop_domain) = (item.store.clone(), domain.to_owned());
                 let none = || Unmapped { store, shop_domain, skus: Vec::new(), claims: Vec::new() };
-                let waiting = unmapped.entry((&item.store, domain)).or_insert_with(none);
+                let waiting = unmapped.entry((&item.store, domain), none);
                 waiting.claims.push(claim);
                 if !waiting.skus.contains(&sku) {
                     waiting.skus.push(sku);
                 }
             }
             (Ok(Wanted::Level(wanted)), Some(domain)) if !domain.is_empty() => {
-                let store = stores.entry((&item.store, domain)).or_default();
+                let store = stores.entry((&item.store, domain), Levels::default);
                 let target = (wanted.inventory_item_gid.clone(), wanted.location_gid.clone());
-                match store.get_mut(&target) {
-                    Some(quantity) => {
-                        quantity.claims.push(claim);
-                        // All were read at one time; should they differ all the same, the youngest item is right.
-                        quantity.available = wanted.available;
-                        quantity.change_from = wanted.change_from;
-                    }
-                    None => {
-                        store.insert(target, wanted);
-                    }
-                }
+                let (available, change_from) = (wanted.available, wanted.change_from);
+                let quantity = store.entry(target, || wanted);
+                quantity.claims.push(claim);
+                // All were read at one time; should they differ all the same, the youngest item is right.
+                (quantity.available, quantity.change_from) = (available, change_from);
             }
             (Err(failure), _) => plan.refused.push(WorkResult::failed(claim.id, claim.fence, &failure)),
             (Ok(_), _) => {
@@ -156,7 +152,7 @@ enum Wanted {
     Unmapped(String),
 }
 
-fn quantity_of(item: &WorkItem, claim: Claim) -> Result<Wanted, WorkFailure> {
+fn quantity_of(item: &WorkItem) -> Result<Wanted, WorkFailure> {
     if item.topic != TOPIC {
         return Err(WorkFailure::permanent(format!("topic {} is not {TOPIC}", item.topic)));
     }
@@ -182,7 +178,7 @@ fn quantity_of(item: &WorkItem, claim: Claim) -> Result<Wanted, WorkFailure> {
         sku,
         available: i32::try_from(ats.max(0)).unwrap_or(i32::MAX),
         change_from: context.change_from,
-        claims: vec![claim],
+        claims: Vec::new(),
     }))
 }
 

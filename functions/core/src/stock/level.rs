@@ -3,10 +3,10 @@
 use super::available;
 use crate::admin_api::{Refusal, passing};
 use crate::graphql::{request, text};
+use crate::sorted::Sorted;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// Topic of the work that looks at them.
 pub const TOPIC: &str = "stock_check";
@@ -50,11 +50,11 @@ pub struct Question {
 /// Questions that answer all checks, and looks that need no question: of what is nowhere there is no level.
 #[must_use]
 pub fn questions(checks: Vec<Check>) -> (Vec<Question>, Vec<Look>) {
-    let mut places: BTreeMap<String, Vec<Check>> = BTreeMap::new();
+    let mut places: Sorted<String, Vec<Check>> = Sorted::default();
     let mut nowhere = Vec::new();
     for check in checks {
         match (&check.inventory_item_gid, &check.location_gid) {
-            (Some(_), Some(location)) => places.entry(location.clone()).or_default().push(check),
+            (Some(_), Some(location)) => places.entry(location.clone(), Vec::new).push(check),
             _ => nowhere.push(Look { check_id: check.check_id, token: check.token, available: None }),
         }
     }
@@ -81,13 +81,13 @@ impl Question {
     pub fn read(&self, body: &Value) -> Result<Vec<Look>, Refusal> {
         let nodes = body.pointer("/data/nodes").and_then(Value::as_array);
         let nodes = nodes.ok_or_else(|| passing("Shopify's answer has no levels"))?;
-        let levels: BTreeMap<String, Option<i64>> = nodes
+        let levels: Vec<(String, Option<i64>)> = nodes
             .iter()
             .filter_map(|node| Some((text(node, "id")?, node.get("inventoryLevel").and_then(available))))
             .collect();
         let look = |check: &Check| {
             let gid = check.inventory_item_gid.as_deref().unwrap_or_default();
-            let available = levels.get(gid).copied().flatten();
+            let available = levels.iter().find(|(known, _)| known == gid).and_then(|(_, level)| *level);
             Look { check_id: check.check_id, token: check.token.clone(), available }
         };
         Ok(self.checks.iter().map(look).collect())

@@ -4,9 +4,9 @@
 
 use crate::admin_api::{Refusal, passing};
 use crate::graphql::{connection, request, text, understood};
+use crate::sorted::Sorted;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 /// SKUs of one search.
 pub const MOST_SKUS: usize = 20;
@@ -39,13 +39,17 @@ fn escape(sku: &str) -> String {
 
 /// The hits of some SKUs, page by page.
 #[derive(Clone, Debug)]
-pub struct Hits(BTreeMap<String, Vec<String>>);
+pub struct Hits(Sorted<String, Vec<String>>);
 
 impl Hits {
     /// None yet.
     #[must_use]
     pub fn new(skus: &[String]) -> Self {
-        Self(skus.iter().map(|sku| (sku.clone(), Vec::new())).collect())
+        let mut hits = Sorted::default();
+        for sku in skus {
+            hits.entry(sku.clone(), Vec::new);
+        }
+        Self(hits)
     }
 
     /// Takes a page; gives where the next begins.
@@ -59,7 +63,7 @@ impl Hits {
         for node in nodes {
             let sku = text(node, "sku").unwrap_or_default();
             let gid = node.get("inventoryItem").and_then(|item| text(item, "id"));
-            if let (Some(gids), Some(gid)) = (self.0.get_mut(sku.trim()), gid) {
+            if let (Some(gids), Some(gid)) = (self.0.get_mut(&sku.trim().to_owned()), gid) {
                 gids.push(gid);
             }
         }
