@@ -1,5 +1,37 @@
 -- Putting work into the queue: in the same transaction as the change that causes it, once for each dedupe key.
 
+create function private.enqueue_works(
+    p_topic text,
+    p_stores text[],
+    p_payloads jsonb[],
+    p_dedupe_keys text[],
+    p_priority integer default 5,
+    p_due_at timestamptz default now()
+)
+returns integer
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_attempts integer := coalesce((select t.max_attempts from public.queue_topics t where t.topic = p_topic), 3);
+    v_added integer;
+begin
+    -- By key, as everybody does: two who add the same items at once wait for each other in one order.
+    insert into public.work_queue (topic, store, payload, dedupe_key, priority, max_retries, next_retry_at)
+    select p_topic, w.store, w.payload, w.dedupe_key, p_priority, v_attempts, p_due_at
+    from unnest(p_stores, p_payloads, p_dedupe_keys) as w (store, payload, dedupe_key)
+    order by w.dedupe_key
+    on conflict (topic, dedupe_key) do nothing;
+
+    get diagnostics v_added = row_count;
+    return v_added;
+end;
+$$;
+revoke execute on function private.enqueue_works(text, text[], jsonb[], text[], integer, timestamptz) from public, anon;
+comment on function private.enqueue_works(text, text[], jsonb[], text[], integer, timestamptz) is
+    'Adds items of one topic in one statement; those whose topic and dedupe key are there already are left as they are. The arrays are of one length. An unknown topic is accepted and waits until it is configured. Returns how many were added. Called by other functions only; no error codes.';
+
 create function private.enqueue_work(
     p_topic text,
     p_store text,
@@ -12,29 +44,14 @@ language plpgsql
 volatile
 set search_path = ''
 as $$
-declare
-    v_id bigint;
 begin
-    insert into public.work_queue (topic, store, payload, dedupe_key, priority, max_retries)
-    values (
-        p_topic, p_store, p_payload, p_dedupe_key, p_priority,
-        coalesce((select t.max_attempts from public.queue_topics t where t.topic = p_topic), 3)
-    )
-    on conflict (topic, dedupe_key) do nothing
-    returning id into v_id;
-
-    if v_id is null then
-        select w.id into v_id
-        from public.work_queue w
-        where w.topic = p_topic and w.dedupe_key = p_dedupe_key;
-    end if;
-
-    return v_id;
+    perform private.enqueue_works(p_topic, array[p_store], array[p_payload], array[p_dedupe_key], p_priority);
+    return (select w.id from public.work_queue w where w.topic = p_topic and w.dedupe_key = p_dedupe_key);
 end;
 $$;
 revoke execute on function private.enqueue_work(text, text, jsonb, text, integer) from public, anon;
 comment on function private.enqueue_work(text, text, jsonb, text, integer) is
-    'Adds an item, or finds the one that has this topic and dedupe key, and returns its id. An unknown topic is accepted and waits until it is configured. Called by other functions only; no error codes.';
+    'Adds one item as enqueue_works does, or finds the one that has this topic and dedupe key, and returns its id. Called by other functions only; no error codes.';
 
 create function private.enqueue_ingest_retry(p_store text, p_gid text, p_event_id bigint)
 returns bigint

@@ -72,6 +72,7 @@ declare
     v_lanes private.work_lane[];
     v_now timestamptz;
     v_wait_ms bigint;
+    v_ids bigint[];
     v_items jsonb;
 begin
     if coalesce(p_worker, '') = '' then
@@ -145,163 +146,71 @@ begin
 
     select g.lanes, g.wait_ms into v_lanes, v_wait_ms from private.admit_lanes(v_lanes, v_limit, v_now) g;
 
-    -- Materialized, and locked inside: another plan could otherwise run the selection again for every row and
-    -- claim far more than the limit. One arm a lane and priority, so that each reads just the due part of the index
-    -- and stops at its share; rows that are not due cost nothing.
-    with lanes as materialized (
-        select l.topic, l.store, l.priorities, l.quota, l.gated, l.no
-        from unnest(v_lanes) with ordinality as l (topic, store, priorities, quota, gated, no)
-    ),
-    share as materialized (
-        select l.no, r.id, r.priority, r.next_retry_at, r.serial_key
-        from lanes l
-        cross join lateral (
-            select f.id, f.priority, f.next_retry_at, f.serial_key
-            from unnest(l.priorities) as p (priority)
+    if cardinality(v_lanes) = 1 and v_lanes[1].topic <> 'inventory_push' then
+        -- The usual case, in which nothing is shared and no two items belong together.
+        select array_agg(f.id)
+        into v_ids
+        from (
+            select d.id
+            from unnest(v_lanes[1].priorities) as p (priority)
             cross join lateral (
-                select w.id, w.priority, w.next_retry_at, w.serial_key
+                select w.id
                 from public.work_queue w
                 where w.status in ('pending', 'error')
-                    and w.topic = l.topic and w.store = l.store and w.priority = p.priority
+                    and w.topic = v_lanes[1].topic and w.store = v_lanes[1].store and w.priority = p.priority
                     and w.next_retry_at <= v_now
-                    and (w.serial_key is null or not exists (
-                        select 1
-                        from public.work_queue b
-                        where b.serial_key = w.serial_key and b.status = 'processing'
-                    ))
                 order by w.next_retry_at, w.id
-                limit l.quota
+                limit v_lanes[1].quota
                 for update skip locked
-            ) f
-            limit l.quota
-        ) r
-    ),
-    -- Where a lane that got its share goes on.
-    filled as materialized (
-        select l.no, l.topic, l.store, l.priorities, l.gated, e.priority, e.next_retry_at, e.id
-        from lanes l
-        join (
-            select distinct on (s.no)
-                s.no, s.priority, s.next_retry_at, s.id, count(*) over (partition by s.no) as taken
-            from share s
-            order by s.no, s.priority desc, s.next_retry_at desc, s.id desc
-        ) e on e.no = l.no
-        where e.taken >= l.quota
-    ),
-    -- What others left of their shares.
-    rest as materialized (
-        select l.no, f.id, f.priority, f.next_retry_at, f.serial_key
-        from filled l
-        cross join lateral unnest(l.priorities) as p (priority)
-        cross join lateral (
-            select w.id, w.priority, w.next_retry_at, w.serial_key
-            from public.work_queue w
-            where w.status in ('pending', 'error')
-                and w.topic = l.topic and w.store = l.store and w.priority = p.priority
-                and w.next_retry_at <= v_now
-                and (w.priority, w.next_retry_at, w.id) > (l.priority, l.next_retry_at, l.id)
-                and (w.serial_key is null or not exists (
-                    select 1
-                    from public.work_queue b
-                    where b.serial_key = w.serial_key and b.status = 'processing'
-                ))
-            order by w.next_retry_at, w.id
-            limit v_limit
-            for update skip locked
-        ) f
-        where not l.gated and p.priority >= l.priority
-        limit (select greatest(v_limit - count(*), 0) from share)
-    ),
-    found as materialized (
-        select
-            x.no, x.id, x.serial_key,
-            row_number() over (partition by x.no order by x.priority, x.next_retry_at, x.id) as turn,
-            count(*) over (partition by x.no) as taken
-        from (select * from share union all select * from rest) x
-    ),
-    -- When more of a lane is due than it gets, what shares a key goes first as a whole, as far as it fits: it costs
-    -- one effect together, and would have to wait until this claim is reported. Otherwise all of it is here already.
-    keys as materialized (
-        select f.serial_key, f.no, min(f.turn) as turn, max(f.taken) as taken
-        from found f
-        join filled l on l.no = f.no
-        where f.serial_key is not null
-        group by f.serial_key, f.no
-        order by min(f.turn)
-    ),
-    together as materialized (
-        select k.no, same.id, k.turn, k.taken
-        from keys k
-        cross join lateral (
-            select w.id
-            from public.work_queue w
-            where w.status in ('pending', 'error')
-                and w.serial_key = k.serial_key
-                and w.next_retry_at <= v_now
-                and w.topic = any(v_topics)
-            order by w.next_retry_at, w.id
-            limit v_limit
-            for update skip locked
-        ) same
-        limit v_limit
-    ),
-    chosen as materialized (
-        select c.id
-        from (
-            select x.no, x.id, max(x.taken) as taken, row_number() over (partition by x.no order by min(x.turn), x.id) as turn
-            from (
-                select f.no, f.id, f.turn, f.taken from found f
-                union all
-                select t.no, t.id, t.turn, t.taken from together t
-            ) x
-            group by x.no, x.id
-        ) c
-        where c.turn <= c.taken
-        order by c.turn, c.id
-        limit v_limit
-    ),
-    claimed as (
+            ) d
+            limit v_lanes[1].quota
+        ) f;
+    else
+        v_ids := private.choose_work(v_lanes, v_topics, v_limit, v_now);
+    end if;
+
+    with claimed as (
         update public.work_queue w set
             status = 'processing',
             locked_at = v_now,
             locked_by = p_worker,
             lease_until = v_now + make_interval(secs => t.lease_seconds),
             fence = w.fence + 1
-        from chosen c, public.queue_topics t
-        where w.id = c.id and t.topic = w.topic
+        from public.queue_topics t
+        where w.id = any(v_ids) and t.topic = w.topic
         returning w.*
     )
-    select coalesce(
-        jsonb_agg(
-            jsonb_build_object(
-                'id', c.id,
-                'topic', c.topic,
-                'store', c.store,
-                'shop_domain', s.shop_domain,
+    -- Records made into json at once: twice as quick as an object for each item.
+    select coalesce(to_jsonb(array_agg(i.item order by i.priority, i.next_retry_at, i.id)), '[]')
+    into v_items
+    from (
+        select c.priority, c.next_retry_at, c.id, item
+        from claimed c
+        join public.stores s on s.key = c.store
+        left join public.inventory_items i
+            on c.topic = 'inventory_push' and i.store = c.store and i.sku = c.payload ->> 'sku'
+        left join public.stock_settings g on g.store = i.store
+        cross join lateral (
+            select
+                c.id,
+                c.topic,
+                c.store,
+                s.shop_domain,
                 -- Readers give up at 128 levels, and with the item on all that came with it.
-                'payload', case when not c.payload @? '$.**{100}' then c.payload end,
-                'dedupe_key', c.dedupe_key,
-                'fence', c.fence,
-                'attempt', c.retry_count + 1,
-                'lease_until', c.lease_until,
-                'context', case when i.id is not null then jsonb_build_object(
+                case when not c.payload @? '$.**{100}' then c.payload end as payload,
+                c.dedupe_key,
+                c.fence,
+                c.retry_count + 1 as attempt,
+                c.lease_until,
+                case when i.id is not null then jsonb_build_object(
                     'sku', i.sku,
                     'ats', i.ats,
                     'inventory_item_gid', i.shopify_inventory_item_gid,
                     'location_gid', coalesce(i.shopify_location_gid, g.location_gid),
                     'change_from', i.pushed_quantity
-                ) end
-            )
-            order by c.priority, c.next_retry_at, c.id
-        ),
-        '[]'::jsonb
-    )
-    into v_items
-    from claimed c
-    join public.stores s on s.key = c.store
-    left join public.inventory_items i
-        on c.topic = 'inventory_push' and i.store = c.store and i.sku = c.payload ->> 'sku'
-    left join public.stock_settings g on g.store = i.store;
+                ) end as context
+        ) item
+    ) i;
 
     if exists (select 1 from unnest(v_lanes) as l where l.gated) then
         perform private.settle_lanes(v_items, v_now);

@@ -39,6 +39,43 @@ revoke execute on function private.alert_dead_work(bigint[]) from public, anon;
 comment on function private.alert_dead_work(bigint[]) is
     'Has people told that these items were given up, once for each store. Called by other functions only; no error codes.';
 
+create function private.finish_work(p_worker text, p_ids bigint[], p_fences bigint[])
+returns integer
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_done integer;
+begin
+    with mine as materialized (
+        select w.id
+        from unnest(p_ids, p_fences) as r (id, fence)
+        join public.work_queue w on w.id = r.id
+        -- A worker that lost its lease meets a higher fence here and changes nothing.
+        where w.status = 'processing' and w.locked_by = p_worker and w.fence = r.fence
+        order by w.id
+        for update of w
+    )
+    update public.work_queue w set
+        status = 'done',
+        error_class = null,
+        last_error = null,
+        locked_at = null,
+        locked_by = null,
+        lease_until = null,
+        finished_at = now()
+    from mine m
+    where w.id = m.id;
+
+    get diagnostics v_done = row_count;
+    return v_done;
+end;
+$$;
+revoke execute on function private.finish_work(text, bigint[], bigint[]) from public, anon;
+comment on function private.finish_work(text, bigint[], bigint[]) is
+    'Marks those of these items done that the worker holds by these fences, and returns how many. Called by report_work only; no error codes.';
+
 create function public.report_work(p_worker text, p_results jsonb)
 returns jsonb
 language plpgsql
@@ -48,19 +85,35 @@ set search_path = ''
 as $$
 -- definer because: nobody may write work_queue directly, the service role included.
 declare
+    v_ids bigint[];
+    v_fences bigint[];
+    v_done integer;
+    v_plain boolean;
+    v_news boolean;
     v_data jsonb;
     v_dead bigint[];
     v_unset jsonb;
     v_calls jsonb;
-    v_news boolean;
 begin
     if p_results is null or jsonb_typeof(p_results) <> 'array' then
         return private.fail('BAD_INPUT', 'p_results must be an array');
     end if;
 
     -- Successes of systems that do not fail are nothing new.
-    v_news := exists (select 1 from jsonb_array_elements(p_results) r where r ->> 'outcome' is distinct from 'done')
-        or exists (select 1 from public.circuit_breakers b where b.state <> 'closed' or b.recent ~ '1');
+    select
+        array_agg(r.id), array_agg(r.fence), coalesce(bool_and(r.outcome = 'done' and r.pushed is null), false),
+        coalesce(bool_or(r.outcome is distinct from 'done'), false)
+    into v_ids, v_fences, v_plain, v_news
+    from jsonb_to_recordset(p_results) as r (id bigint, fence bigint, outcome text, pushed integer);
+    v_news := v_news or exists (select 1 from public.circuit_breakers b where b.state <> 'closed' or b.recent ~ '1');
+
+    -- The usual case, in which nothing is weighed: it costs a third.
+    if v_plain and not v_news then
+        v_done := private.finish_work(p_worker, v_ids, v_fences);
+        return private.ok(jsonb_build_object(
+            'done', v_done, 'retried', 0, 'dead', 0, 'ignored', cardinality(v_ids) - v_done
+        ));
+    end if;
 
     with results as materialized (
         select distinct on (r.id)
@@ -128,10 +181,10 @@ begin
                 else 'error'
             end::public.work_status as status,
             -- What a plan or quota forbids now, it will not allow in some seconds.
-            greatest(
+            case when not c.done then greatest(
                 private.backoff_ms(c.backoff, c.base_ms, c.failures, random()), c.retry_after_ms,
                 case when c.error_class = 'limit' then 3600000 end
-            ) as wait_ms
+            ) end as wait_ms
         from counted c
     ),
     changed as (

@@ -134,9 +134,11 @@ set search_path = ''
 as $$
 begin
     -- A hop from one topic to the next, however much waits. Once a day: it waits until somebody makes the topic known.
-    perform private.enqueue_work(
-        'slack_alert', u.store, jsonb_build_object('kind', 'unknown_topic', 'topic', left(u.topic, 200)),
-        concat_ws('/', 'unknown_topic', u.store, left(u.topic, 200), current_date)
+    perform private.enqueue_works(
+        'slack_alert',
+        array_agg(u.store),
+        array_agg(jsonb_build_object('kind', 'unknown_topic', 'topic', left(u.topic, 200))),
+        array_agg(concat_ws('/', 'unknown_topic', u.store, left(u.topic, 200), current_date))
     )
     from (
         with recursive step as (

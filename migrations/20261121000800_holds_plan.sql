@@ -253,6 +253,7 @@ set search_path = ''
 as $$
 begin
     -- The key says which movement caused the push: the same movement again is one row, a later one another.
+    -- A statement of its own and not enqueue_works: every order comes here, which would pay 15 microseconds more.
     insert into public.work_queue (topic, store, payload, dedupe_key, max_retries)
     select
         t.topic, p_store, jsonb_build_object('sku', m.sku), concat_ws('/', m.sku, m.delta, p_cause), t.max_attempts

@@ -85,23 +85,23 @@ begin
         select l.store, l.id, l.stage, 'order_cancelled', 'sql', jsonb_build_object('batch_id', l.batch_id)
         from live l
     ),
-    refunds as (
-        insert into public.work_queue (topic, store, payload, dedupe_key, max_retries)
-        select
-            'refund', l.store,
-            jsonb_build_object(
+    refunds as materialized (
+        select private.enqueue_works(
+            'refund',
+            array_agg(l.store),
+            array_agg(jsonb_build_object(
                 'order_gid', l.gid, 'order_id', l.id, 'batch_id', l.batch_id, 'currency', l.currency,
                 'amount', round(l.total_amount, private.currency_decimals(l.currency))::text
-            ),
-            l.gid || '/batch',
-            coalesce((select t.max_attempts from public.queue_topics t where t.topic = 'refund'), 3)
+            )),
+            array_agg(l.gid || '/batch')
+        ) as added
         from live l
         where l.payment_status in ('paid', 'partially_paid', 'partially_refunded') and l.total_amount > 0
-        on conflict (topic, dedupe_key) do nothing
     )
     select b.id, count(l.id)::integer
     from unnest(p_batch_ids) as b (id)
     cross join (select r.waiting from retries r) as forced
+    cross join (select r.added from refunds r) as paid_back
     left join live l on l.batch_id = b.id
     group by b.id;
 end;

@@ -49,6 +49,10 @@ language plpgsql
 volatile
 set search_path = ''
 as $$
+declare
+    v_stores text[];
+    v_payloads jsonb[];
+    v_keys text[];
 begin
     -- Each look is an item of its own: the one that is under way may have asked before what made us look again.
     with next as (
@@ -62,12 +66,12 @@ begin
             ))
         returning c.id, c.store, c.sku, c.looks
     )
-    insert into public.work_queue (topic, store, payload, dedupe_key, max_retries, next_retry_at)
-    select t.topic, n.store, jsonb_build_object('check_id', n.id, 'sku', n.sku), n.id || '/' || n.looks,
-        t.max_attempts, now() + p_delay
-    from next n
-    join public.queue_topics t on t.topic = 'stock_check'
-    on conflict (topic, dedupe_key) do nothing;
+    select
+        array_agg(n.store), array_agg(jsonb_build_object('check_id', n.id, 'sku', n.sku)),
+        array_agg(n.id || '/' || n.looks)
+    into v_stores, v_payloads, v_keys
+    from next n;
+    perform private.enqueue_works('stock_check', v_stores, v_payloads, v_keys, p_due_at => now() + p_delay);
 end;
 $$;
 revoke execute on function private.queue_looks(bigint[], interval, boolean) from public, anon, authenticated;

@@ -1,6 +1,6 @@
 -- The queue: claimed once, leased, fenced, retried with patience, dead with a letter.
 begin;
-select plan(59);
+select plan(63);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -22,6 +22,24 @@ select isnt(
     'a key is of its topic'
 );
 select lives_ok($$select private.enqueue_work('t_nobody', 'bannos', '{}', 'q1')$$, 'an unknown topic is not dropped');
+select is(
+    private.enqueue_works(
+        't_many', '{bannos,flourlane,bannos,bannos}', array['{"n": 3}', '{"n": 2}', '{"n": 4}', '{"n": 5}']::jsonb[],
+        '{m3,m2,m3,m1}', 7, 'infinity'
+    ),
+    3, 'several are added at once, a key that comes twice once'
+);
+select is(
+    private.enqueue_works('t_many', '{flourlane,bannos}', array['{"n": 6}', '{"n": 7}']::jsonb[], '{m2,m4}', 7, 'infinity'),
+    1, 'and what is there already is not added again'
+);
+select is(
+    (select string_agg(concat_ws(' ', w.dedupe_key, w.store, w.payload, w.priority, w.next_retry_at), ', ' order by w.id)
+     from public.work_queue w where w.topic = 't_many'),
+    'm1 bannos {"n": 5} 7 infinity, m2 flourlane {"n": 2} 7 infinity, m3 bannos {"n": 3} 7 infinity, m4 bannos {"n": 7} 7 infinity',
+    'nor changed; all in the order of their keys'
+);
+select is(private.enqueue_works('t_many', null, null, null), 0, 'nothing adds nothing');
 select private.enqueue_work('t_one', 'bannos', '{}', 'q2', 9);
 select private.enqueue_work('t_one', 'flourlane', '{}', 'q3', 0);
 select private.enqueue_work('t_paused', 'bannos', '{}', 'q4', 0);

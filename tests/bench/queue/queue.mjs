@@ -43,7 +43,9 @@ const ordak = {
     await calls((numbers) =>
       pool.query({
         name: 'enqueue',
-        text: `select count(private.enqueue_work('email', 'bannos', '{}', 'bench/' || n)) from unnest($1::integer[]) n`,
+        text: `select private.enqueue_works(
+            'email', array_agg('bannos'::text), array_agg(jsonb_build_object('n', n)), array_agg('bench/' || n)
+          ) from unnest($1::integer[]) n`,
         values: [numbers],
       }),
     )
