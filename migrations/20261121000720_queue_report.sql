@@ -107,7 +107,7 @@ begin
     from jsonb_to_recordset(p_results) as r (id bigint, fence bigint, outcome text, pushed integer);
     v_news := v_news or exists (select 1 from public.circuit_breakers b where b.state <> 'closed' or b.recent ~ '1');
 
-    -- The usual case, in which nothing is weighed: it costs a third.
+    -- The usual case, in which nothing is weighed: it costs half.
     if v_plain and not v_news then
         v_done := private.finish_work(p_worker, v_ids, v_fences);
         return private.ok(jsonb_build_object(
