@@ -13,7 +13,7 @@ use serde_json::json;
 use std::time::Duration;
 
 /// All the time the database has for one delivery, so that Shopify's 5 s are kept.
-const LIMIT_MS: u64 = 4000;
+pub const LIMIT_MS: u64 = 4000;
 /// What is left for a dead letter at least, when a refusal came late.
 const LAST_MS: u64 = 500;
 /// How often a delivery is read again because the names have changed.

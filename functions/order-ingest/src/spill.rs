@@ -45,3 +45,19 @@ pub async fn instead_of(failure: Failure, env: &Env, arrival: &Arrival) -> Resul
         Err(why) => Err(Fault::unavailable(format!("{}; not spilled: {why}", fault.detail())).into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::intake::LIMIT_MS;
+
+    /// How long Shopify waits for an answer.
+    const SHOPIFY: Duration = Duration::from_secs(5);
+    /// What the way to us and back may take, and reading the delivery.
+    const WAY: Duration = Duration::from_millis(300);
+
+    #[test]
+    fn shopify_is_answered_in_time_though_neither_database_nor_queue_answer() {
+        assert!(Duration::from_millis(LIMIT_MS) + LIMIT + WAY <= SHOPIFY);
+    }
+}

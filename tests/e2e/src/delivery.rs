@@ -10,9 +10,15 @@ use bytes::Bytes;
 use hmac::{Hmac, Mac};
 use reqwest::Method;
 use sha2::Sha256;
+use std::time::Duration;
+use tokio::time::{Instant, sleep};
 
 /// Where deliveries go.
 pub const PATH: &str = "/functions/v1/order-ingest";
+
+/// How long a delivery is sent again.
+const PATIENCE: Duration = Duration::from_secs(120);
+const PAUSE: Duration = Duration::from_millis(150);
 
 /// One delivery.
 #[derive(Clone, Debug)]
@@ -95,17 +101,18 @@ impl Delivery {
         self
     }
 
-    /// Sends it as Shopify does: once more after each 503, which is what a database that is slow just now leads to, up to
-    /// eight times.
+    /// Sends it as Shopify does: once more after each 503, which is what a database that is slow just now leads to, for
+    /// two minutes at least, and eight times: a busy machine is slow for longer than that seldom.
     pub async fn send_until_taken(&self, stack: &Stack) -> Outcome<Answer> {
-        let mut answer = self.send(stack).await?;
-        for _ in 0..8 {
-            if answer.status != 503 {
-                break;
+        let (began, mut again) = (Instant::now(), 0);
+        loop {
+            let answer = self.send(stack).await?;
+            if answer.status != 503 || (again >= 8 && began.elapsed() > PATIENCE) {
+                return Ok(answer);
             }
-            answer = self.send(stack).await?;
+            again += 1;
+            sleep(PAUSE).await;
         }
-        Ok(answer)
     }
 
     /// Sends it.

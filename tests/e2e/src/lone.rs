@@ -20,21 +20,21 @@ pub struct Lone {
 impl Lone {
     /// Starts a built function with these variables and no others.
     pub async fn start(function: &str, bindings: &Value) -> Outcome<Self> {
-        let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..").canonicalize()?;
-        let folder = root.join("functions").join(function);
-        let build = folder.join("build");
-        if !build.join("index.js").is_file() {
-            return Err(Failure::new(format!(
-                "{} is not built: run `cargo xtask test e2e`",
-                build.display()
-            )));
-        }
-        let argument = json!({
-            "folder": build, "compatibilityDate": compatibility_date(&folder)?, "bindings": bindings
-        });
+        Self::run(&json!([described(function, bindings, &json!({}))?])).await
+    }
+
+    /// Starts two, of which the first knows the other as it does behind the gateway.
+    pub async fn start_beside(first: (&str, &Value), other: (&str, &Value)) -> Outcome<Self> {
+        let binding = other.0.to_ascii_uppercase().replace('-', "_");
+        let first = described(first.0, first.1, &json!({binding: other.0}))?;
+        Self::run(&json!([first, described(other.0, other.1, &json!({}))?])).await
+    }
+
+    async fn run(functions: &Value) -> Outcome<Self> {
+        let script = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/suite/lone_worker.mjs");
         let mut script = Command::new("node")
-            .arg(folder.join("../../tests/e2e/tests/suite/lone_worker.mjs"))
-            .arg(argument.to_string())
+            .arg(script)
+            .arg(functions.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()?;
@@ -49,13 +49,19 @@ impl Lone {
                 return Ok(Self { url, http: client()?, script });
             }
         }
-        Err(Failure::new(format!("{function} did not start alone")))
+        Err(Failure::new(format!("did not start alone: {functions}")))
     }
 
     /// Has a queue worker drain.
     pub async fn drain(&self, key: &str) -> Outcome<Answer> {
         let request = self.request(reqwest::Method::POST, "queue-worker").header("apikey", key);
         Answer::to(request.bearer_auth(key)).await
+    }
+
+    /// Its address.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
     }
 
     /// The process that has started workerd; none when it has ended.
@@ -68,6 +74,14 @@ impl Lone {
     pub fn request(&self, method: reqwest::Method, path: &str) -> reqwest::RequestBuilder {
         self.http.request(method, format!("{}/functions/v1/{path}", self.url))
     }
+}
+
+fn described(function: &str, bindings: &Value, services: &Value) -> Outcome<Value> {
+    let folder = built(function)?;
+    Ok(json!({
+        "name": function, "folder": folder.join("build"), "compatibilityDate": compatibility_date(&folder)?,
+        "bindings": bindings, "services": services
+    }))
 }
 
 /// Every request has a connection of its own: workerd closes one on which it has answered without reading the body,

@@ -46,6 +46,12 @@ impl Session {
         Ok(Self { db, pid: i32::try_from(pid)? })
     }
 
+    /// The process of the database that serves it.
+    #[must_use]
+    pub fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// Ends the transaction.
     pub async fn end(&self, how: End) -> Outcome {
         let statement = match how {

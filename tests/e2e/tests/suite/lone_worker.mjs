@@ -1,20 +1,25 @@
-// Runs one built function alone in workerd, with just the variables it is given, and prints its address as JSON. Ends
-// when its standard input does. Argument: {folder, compatibilityDate, bindings}.
+// Runs built functions alone in workerd, with just the variables they are given, and prints the address of the first as
+// JSON. Ends when its standard input does. Argument: [{name, folder, compatibilityDate, bindings, services}], `services`
+// being the names under which a function knows others.
 
 import { Miniflare } from "miniflare";
 
-const { folder, compatibilityDate, bindings } = JSON.parse(process.argv[2]);
+const functions = JSON.parse(process.argv[2]);
 const worker = new Miniflare({
-    modules: true,
-    modulesRules: [
-        { type: "ESModule", include: ["**/*.js"] },
-        { type: "CompiledWasm", include: ["**/*.wasm"] },
-    ],
-    modulesRoot: folder,
-    scriptPath: `${folder}/index.js`,
-    compatibilityDate,
-    bindings,
     cf: false,
+    workers: functions.map(({ name, folder, compatibilityDate, bindings, services }) => ({
+        name,
+        modules: true,
+        modulesRules: [
+            { type: "ESModule", include: ["**/*.js"] },
+            { type: "CompiledWasm", include: ["**/*.wasm"] },
+        ],
+        modulesRoot: folder,
+        scriptPath: `${folder}/index.js`,
+        compatibilityDate,
+        bindings,
+        serviceBindings: services,
+    })),
 });
 const url = await worker.ready;
 console.log(JSON.stringify({ url: url.origin }));

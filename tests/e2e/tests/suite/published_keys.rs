@@ -131,6 +131,38 @@ async fn a_new_key_comes_to_be_known_and_a_withdrawn_one_is_forgotten() -> Outco
     Ok(())
 }
 
+/// Names are for one project to give: two keys of different kinds may share one, and of two of one kind the first counts.
+#[tokio::test]
+async fn a_name_that_two_keys_share_opens_nothing_more() -> Outcome {
+    let stack = Stack::up().await?;
+    let [ours, _, mut rsa] = SigningKey::of_project()?;
+    let (mut twin, mut alone) = (SigningKey::fresh()?, SigningKey::fresh()?);
+    for key in [&mut rsa, &mut twin] {
+        key.id.clone_from(&ours.id);
+        key.jwk["kid"] = json!(ours.id);
+    }
+    let published = [&ours, &rsa, &twin, &alone].map(|key| key.jwk.clone()).to_vec();
+    let project = Project::start(&stack, Keys::Published(published)).await?;
+    let edge = Edge::start(&stack, &project.url, json!({"SUPABASE_JWT_ALGORITHMS": "ES256,RS256"})).await?;
+    let claims = claims(&project.url);
+    // What passes the edge reaches the database, which knows our key alone under this name.
+    let passes = async |token: &str| -> Outcome<bool> {
+        let calls = project.calls();
+        let status = edge.status(token).await?;
+        assert!([401, 404].contains(&status), "{status}");
+        Ok(project.calls() > calls)
+    };
+    for key in [&ours, &rsa, &alone] {
+        assert!(passes(&key.token(&claims)?).await?, "{}", key.algorithm);
+    }
+    assert!(!passes(&twin.token(&claims)?).await?, "the second of a kind");
+    // Nor does a name serve where another is said.
+    alone.id.clone_from(&ours.id);
+    assert!(!passes(&alone.token(&claims)?).await?);
+    assert_eq!(edge.status(&ours.token(&claims)?).await?, 404, "the first goes on");
+    Ok(())
+}
+
 #[tokio::test]
 async fn without_any_key_nobody_is_judged() -> Outcome {
     let stack = Stack::up().await?;

@@ -12,9 +12,10 @@ async fn push(stack: &Stack, store: Store, item: &Item) -> Outcome<i64> {
     Ok(stack.db().await?.written(statement, &[&store.key, &item.sku, &unique()]).await?.parse()?)
 }
 
-async fn alert(stack: &Stack, store: Store, text: &str) -> Outcome<i64> {
+async fn email(stack: &Stack, store: Store, text: &str) -> Outcome<i64> {
     let statement = "insert into public.work_queue (topic, store, payload, dedupe_key)
-        values ('slack_alert', $1, jsonb_build_object('kind', 'test', 'text', $2::text), $3) returning id::text";
+        values ('email', $1, jsonb_build_object('kind', 'test', 'text', $2::text, 'to', 'kitchen@example.com'), $3)
+        returning id::text";
     Ok(stack.db().await?.written(statement, &[&store.key, &text, &unique()]).await?.parse()?)
 }
 
@@ -59,15 +60,15 @@ async fn a_payload_that_cannot_be_read_is_dead_at_once_and_holds_up_nothing() ->
     Ok(())
 }
 
-/// Slack hangs until the worker gives up; a push that comes meanwhile is done before that.
+/// The service for e-mails hangs until the worker gives up, after ten seconds; a push of the same drain is done before.
 #[tokio::test]
 async fn a_system_that_hangs_holds_up_no_other() -> Outcome {
     let stack = Stack::up().await?;
     let store = store::fresh(&stack).await?;
     let item = store::stock(&stack, store, 5).await?;
     let text = format!("hanging {}", unique());
-    stack.plan_fault(&json!({"upstream": "slack", "match": text, "mode": "hang", "count": 1})).await?;
-    let told = alert(&stack, store, &text).await?;
+    stack.plan_fault(&json!({"upstream": "email", "match": text, "mode": "hang", "count": 1})).await?;
+    let told = email(&stack, store, &text).await?;
     let level = push(&stack, store, &item).await?;
     let drain = tokio::spawn({
         let stack = stack.clone();

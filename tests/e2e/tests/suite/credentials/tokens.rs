@@ -2,8 +2,10 @@
 
 use super::desk::{grants, push_becomes, put, put_well, sell, sell_and_push, shop_takes, tokens_used};
 use ordak_e2e::Outcome;
+use ordak_e2e::desk::Desk;
+use ordak_e2e::lone::Lone;
 use ordak_e2e::stack::Stack;
-use ordak_e2e::store::{self, Store};
+use ordak_e2e::store::{self, LOCATION, Store};
 use ordak_e2e::unique;
 use serde_json::{Value, json};
 
@@ -85,6 +87,45 @@ async fn an_app_that_is_refused_ends_the_work_at_once_and_says_why() -> Outcome 
     put_well(&stack, store, "shopify", &keys).await?;
     let next = sell(&stack, store).await?;
     push_becomes(&stack, store, &next, "done").await?;
+    Ok(())
+}
+
+/// More than six drains of one isolate, whose calls all lack a token at the same time.
+#[tokio::test]
+async fn one_token_is_asked_for_however_many_calls_need_one() -> Outcome {
+    const DRAINS: usize = 8;
+    let stack = Stack::up().await?;
+    let (store, _) = with_app(&stack, json!({})).await?;
+    let before = grants(&stack, store).await?;
+    let desk = Desk::open(&stack, store).await?;
+    // A claim takes a hundred, which make a call.
+    let statement = "with items as (
+            insert into public.inventory_items
+                (store, sku, opening_ats, ats, shopify_inventory_item_gid, shopify_location_gid)
+            select $1, 'S-' || n, 5, 5, 'gid://shopify/InventoryItem/' || (7000000000 + n), $2
+            from generate_series(1, 100 * $3::int) n
+            returning sku
+        )
+        insert into public.work_queue (topic, store, payload, dedupe_key, next_retry_at)
+        select 'inventory_push', $1, jsonb_build_object('sku', sku), $1 || sku, 'infinity' from items";
+    let drains = i32::try_from(DRAINS)?;
+    stack.db().await?.execute(statement, &[&store.key, &LOCATION, &drains]).await?;
+    // All of them are there before the first is answered, on any machine that is not much slower than this.
+    let slow = json!({
+        "upstream": "shopify", "shop": store.domain(), "match": "client_credentials", "mode": "slow", "delay_ms": 3000
+    });
+    stack.plan_fault(&slow).await?;
+    let lone = Lone::start("queue-worker", &desk.bindings()).await?;
+    let all = futures_util::future::join_all((0..DRAINS).map(|_| lone.drain(&stack.service_key)));
+    for answer in all.await {
+        assert_eq!(answer?.status, 200);
+    }
+    let left =
+        "select 1 from public.work_queue where store = $1 and topic = 'inventory_push' and status <> 'done'";
+    assert_eq!(stack.db().await?.count(left, &[&store.key]).await?, 0);
+    let sets = stack.shopify_ledger(store).await?.len();
+    assert!(sets >= DRAINS, "{sets} calls have changed something");
+    assert_eq!(grants(&stack, store).await?, before + 1);
     Ok(())
 }
 

@@ -12,7 +12,6 @@ use ordak_e2e::store::{BANNOS, ROTATION, Store};
 use ordak_e2e::{Outcome, unique};
 use serde_json::{Value, json};
 use standing::Standing;
-use std::time::Instant;
 
 /// Events of a delivery.
 async fn events(stack: &Stack, delivery: &Delivery) -> Outcome<usize> {
@@ -33,10 +32,10 @@ async fn without_a_queue_shopify_has_to_come_again() -> Outcome {
     let delivery = Delivery::new(BANNOS, "orders/create", Order::simple()?.bytes());
     for way in [Way::Refusing, Way::Silent] {
         standing.door.turn(way);
-        let begun = Instant::now();
+        // A silent door says nothing ever: an answer is what the worker has not waited for. That its limits are below
+        // Shopify's is a test of its own, beside them.
         let answer = delivery.send(&standing.stack).await?;
         assert_eq!((answer.status, answer.str("/code")), (503, "UNAVAILABLE"), "{way:?}: {}", answer.text);
-        assert!(begun.elapsed().as_millis() < 4900, "{way:?}: Shopify waits no longer than 5 s");
     }
     assert_eq!(events(&stack, &delivery).await?, 0);
     standing.door.turn(Way::Open);
@@ -52,9 +51,7 @@ async fn a_delivery_waits_until_the_database_is_back() -> Outcome {
         standing.door.turn(way);
         let order = Order::simple()?;
         let delivery = Delivery::new(BANNOS, "orders/create", order.bytes());
-        let begun = Instant::now();
         spilled(&standing, &delivery).await?;
-        assert!(begun.elapsed().as_millis() < 4900, "{way:?}: Shopify waits no longer than 5 s");
         // Shopify has not seen the answer and comes again.
         spilled(&standing, &delivery).await?;
         assert_eq!(
