@@ -202,6 +202,8 @@ impl Call {
 }
 
 #[cfg(test)]
+mod request_tests;
+#[cfg(test)]
 mod stale_tests;
 #[cfg(test)]
 mod tests;

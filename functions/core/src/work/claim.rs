@@ -6,7 +6,7 @@
 use super::{WorkFailure, WorkItem, WorkResult};
 use crate::envelope::Fault;
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde_json::{Value, value::RawValue};
 
 /// What a claim gave.
 #[derive(Debug, Default)]
@@ -58,11 +58,22 @@ impl Claim {
         let mut claim = Self { retry_in_ms: data.retry_in_ms, ..Self::default() };
         for item in data.items {
             match serde_json::from_str::<WorkItem>(item.get()) {
-                Ok(item) => claim.items.push(item),
-                Err(_) => claim.unreadable.extend(given_up(item)),
+                Ok(item) if is_finite(&item.payload) && is_finite(&item.context) => claim.items.push(item),
+                _ => claim.unreadable.extend(given_up(item)),
             }
         }
         Ok(claim)
+    }
+}
+
+/// Whether all numbers are such as any reader takes. `serde_json` refuses others by itself, unless another crate of the
+/// same build has it keep numbers as texts.
+fn is_finite(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_f64().is_some_and(f64::is_finite),
+        Value::Array(values) => values.iter().all(is_finite),
+        Value::Object(fields) => fields.values().all(is_finite),
+        _ => true,
     }
 }
 
