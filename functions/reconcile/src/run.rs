@@ -9,7 +9,7 @@ use crate::{
     store::Store,
 };
 use futures_util::stream::{self, StreamExt};
-use ordak_core::envelope::Fault;
+use ordak_core::{envelope::Fault, sorted::Sorted};
 use ordak_edge::{admin_shop::Stop, clock, request_id};
 
 /// Stores at a time: each waits for one answer, and a worker has six outgoing connections.
@@ -43,11 +43,13 @@ impl<'a> Run<'a> {
         let taken = database::start(self.setup, &self.name, stores, now).await?;
         let names: Vec<&str> = taken.stores.iter().map(|task| task.store.as_str()).collect();
         self.setup.shops.vault().prepare(&names).await;
-        let mut stores: Vec<Figures> =
-            stream::iter(taken.stores).map(|task| self.store(task)).buffer_unordered(WIDTH).collect().await;
-        stores.sort_by(|a, b| a.store.cmp(&b.store));
+        let mut looked_at = stream::iter(taken.stores).map(|task| self.store(task)).buffer_unordered(WIDTH);
+        let mut stores = Sorted::default();
+        while let Some(figures) = looked_at.next().await {
+            stores.entry(figures.store.clone(), || figures);
+        }
         let ms = clock::now_ms().saturating_sub(self.started);
-        Ok(Report { stores, busy: taken.busy, ms })
+        Ok(Report { stores: stores.into_values().collect(), busy: taken.busy, ms })
     }
 
     async fn store(&self, task: Task) -> Figures {
