@@ -1,7 +1,8 @@
 //! The request of a call, in the form of Admin API 2026-10, and its idempotency key.
 
-use super::{Call, Claim};
+use super::Call;
 use crate::content;
+use crate::sorted::Sorted;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -64,12 +65,14 @@ impl Call {
                 change_from_quantity: quantity.change_from,
             })
             .collect();
-        let mut claims: Vec<Claim> = self.claims().collect();
-        claims.sort_unstable();
+        let mut items = Sorted::default();
+        for claim in self.claims() {
+            items.entry(claim.id, || ());
+        }
         let mut intent = Sha256::new();
         intent.update(format!("inventory_push\n{}\n", self.shop_domain));
-        for claim in claims {
-            intent.update(format!("{}\n", claim.id));
+        for id in items.keys() {
+            intent.update(format!("{id}\n"));
         }
         for level in &levels {
             let change_from = level.change_from_quantity.map_or("null".to_owned(), |from| from.to_string());
