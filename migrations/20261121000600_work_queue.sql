@@ -68,7 +68,8 @@ create index work_queue_serial_due_idx on public.work_queue (serial_key, next_re
 create index work_queue_serial_busy_idx on public.work_queue (serial_key)
     where status = 'processing' and serial_key is not null;
 create index work_queue_finished_idx on public.work_queue (finished_at) where finished_at is not null;
-create index work_queue_store_idx on public.work_queue (store);
+-- With the id: of a key that all rows have, every version goes to one page, for which workers would wait.
+create index work_queue_store_id_idx on public.work_queue (store, id);
 create index work_queue_order_gid_idx on public.work_queue ((payload ->> 'order_gid'))
     where payload ->> 'order_gid' is not null;
 comment on table public.work_queue is 'Every effect outside, written in the transaction that causes it.';
