@@ -5,13 +5,13 @@ comment on type private.work_lane is
     'The due items of one topic and store, the unit among which a claim is shared: priorities at which some are due, highest first; how many may be taken; and whether a rate, a bound or a breaker says so.';
 
 create function private.release_expired_work(p_topics text[])
-returns integer
+returns text[]
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
-    v_released integer;
+    v_topics text[];
     v_dead bigint[];
 begin
     with expired as materialized (
@@ -44,17 +44,19 @@ begin
         where r.status = 'dead'
         on conflict (source, external_id) do nothing
     )
-    select count(*), array_agg(r.id) filter (where r.status = 'dead') into v_released, v_dead from released r;
+    select array_agg(r.id), array_agg(r.topic order by r.topic) into v_dead, v_topics
+    from released r
+    where r.status = 'dead';
 
     if v_dead is not null then
         perform private.alert_dead_work(v_dead);
     end if;
-    return v_released;
+    return v_topics;
 end;
 $$;
 revoke execute on function private.release_expired_work(text[]) from public, anon;
 comment on function private.release_expired_work(text[]) is
-    'Takes items whose lease ran out back into the queue. It counts as an attempt: work that kills its workers ends as a dead letter. Returns how many. Called by claim_work only; no error codes.';
+    'Takes items whose lease ran out back into the queue. It counts as an attempt: work that kills its workers ends as a dead letter. Returns the topics of what ended so, one for each item; null when nothing did. Called by claim_work only; no error codes.';
 
 create function public.claim_work(p_worker text, p_topics text[], p_limit integer, p_busy text[] default null)
 returns jsonb
@@ -70,6 +72,7 @@ declare
     v_limit integer := least(greatest(coalesce(p_limit, 0), 0), 1000);
     v_topics text[];
     v_lanes private.work_lane[];
+    v_given_up jsonb;
     v_now timestamptz;
     v_wait_ms bigint;
     v_ids bigint[];
@@ -89,7 +92,8 @@ begin
         perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('ordak/claim/inventory_push', 0));
     end if;
 
-    perform private.release_expired_work(v_topics);
+    -- Nobody reports these: whoever claims hears of them.
+    v_given_up := jsonb_build_object('given_up', private.release_expired_work(v_topics));
 
     -- The time of the claim is when it got here, not when it began to wait: rates are counted by it.
     v_now := pg_catalog.clock_timestamp();
@@ -141,7 +145,7 @@ begin
     ) l;
 
     if v_lanes is null or v_limit = 0 then
-        return private.ok(jsonb_build_object('items', '[]'::jsonb));
+        return private.ok(jsonb_strip_nulls(v_given_up) || jsonb_build_object('items', '[]'::jsonb));
     end if;
 
     select g.lanes, g.wait_ms into v_lanes, v_wait_ms from private.admit_lanes(v_lanes, v_limit, v_now) g;
@@ -216,7 +220,7 @@ begin
         perform private.settle_lanes(v_items, v_now);
     end if;
     return private.ok(
-        jsonb_build_object('items', v_items)
+        jsonb_strip_nulls(v_given_up) || jsonb_build_object('items', v_items)
         || case when v_wait_ms is not null then jsonb_build_object('retry_in_ms', v_wait_ms) else '{}' end
     );
 end;
@@ -224,4 +228,4 @@ $$;
 revoke execute on function public.claim_work(text, text[], integer, text[]) from public, anon, authenticated;
 grant execute on function public.claim_work(text, text[], integer, text[]) to service_role;
 comment on function public.claim_work(text, text[], integer, text[]) is
-    'Leases up to p_limit (at most 1000) due items of the given topics to the worker. Each topic and store gets an equal share, and what others leave of theirs; within one by priority, then by how long an item has been due; items with the same serial key together, and none while another worker has one of them. Paused topics are skipped; rates, bounds of concurrency, calls for patience and open circuit breakers are kept, of a breaker that waited long enough one item in all. p_busy are lanes (topic/store) of which the worker has enough. Returns {items: [{id, topic, store, shop_domain, payload, dedupe_key, fence, attempt, lease_until, context}]}, and retry_in_ms when something due is held back for so long. context of an inventory_push is the stock of its SKU at this moment and the level that Shopify confirmed last, null when the SKU is unknown. Callable by service_role. Codes: BAD_INPUT.';
+    'Leases up to p_limit (at most 1000) due items of the given topics to the worker. Each topic and store gets an equal share, and what others leave of theirs; within one by priority, then by how long an item has been due; items with the same serial key together, and none while another worker has one of them. Paused topics are skipped; rates, bounds of concurrency, calls for patience and open circuit breakers are kept, of a breaker that waited long enough one item in all. p_busy are lanes (topic/store) of which the worker has enough. Returns {items: [{id, topic, store, shop_domain, payload, dedupe_key, fence, attempt, lease_until, context}]}, retry_in_ms when something due is held back for so long, and given_up, the topics of items that have died of their leases, one for each, when there are any: nobody reports those. context of an inventory_push is the stock of its SKU at this moment and the level that Shopify confirmed last, null when the SKU is unknown. Callable by service_role. Codes: BAD_INPUT.';

@@ -1,6 +1,6 @@
 -- The queue: claimed once, leased, fenced, retried with patience, dead with a letter.
 begin;
-select plan(63);
+select plan(64);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -159,7 +159,11 @@ select is(pg_temp.claim('w3', '{t_one}', 1), 'q1', 'the second attempt of anothe
 select pg_temp.expire('q1');
 select is(pg_temp.claim('w3', '{t_one}', 1), 'q1', 'the third');
 select pg_temp.expire('q1');
-select is(pg_temp.claim('w3', '{t_one}', 1), null, 'what loses every worker is not given out for ever');
+select is(
+    public.claim_work('w3', '{t_one}', 1) -> 'data', '{"items": [], "given_up": ["t_one"]}',
+    'what loses every worker is not given out for ever, and who claims hears of it'
+);
+select is(public.claim_work('w3', '{t_one}', 1) -> 'data', '{"items": []}', 'once');
 select is(
     (select (r.status, r.retry_count, r.finished_at is not null)::text from pg_temp.row('q1') r), '(dead,3,t)', 'it is dead'
 );

@@ -131,6 +131,7 @@ impl<'a> Drain<'a> {
         let claim = queue::claim(&self.setup.rpc, &self.worker, &TOPICS, limit, &lanes.busy()).await?;
         self.run.borrow_mut().claimed(&claim.items);
         self.run.borrow_mut().unreadable(claim.unreadable.len());
+        self.run.borrow_mut().lapsed(&claim.given_up);
         let nothing = claim.items.is_empty() && claim.unreadable.is_empty();
         let ends = claim.items.iter().filter_map(|item| clock::parse(item.lease_until.as_deref()?)).min();
         let stores = job::stores_with_keys(&claim.items);

@@ -69,7 +69,7 @@ async fn work(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     let run = Drain::new(&setup, is_patient(call).await?).run().await?;
     let answer = |outcome| Answer::envelope(&Envelope::done(run.to_json()), outcome);
     Ok(match (run.claimed, run.dead, run.postponed) {
-        (0, ..) => answer("idle").without_news(),
+        (0, 0, _) => answer("idle").without_news(),
         (_, 0, 0) => answer("drained"),
         (_, 0, _) => answer("postponed").worth_attention().because(&run.reasons()),
         _ => answer("gave_up").worth_attention().because(&run.reasons()),

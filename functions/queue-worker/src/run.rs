@@ -95,6 +95,16 @@ impl Run {
         self.claimed += count as u64;
     }
 
+    /// These died of their leases before anybody reported them, and nobody else will tell.
+    pub fn lapsed(&mut self, topics: &[String]) {
+        self.dead += topics.len() as u64;
+        for topic in topics {
+            if self.reasons.len() < MOST_REASONS {
+                self.reasons.entry(format!("{topic}: its lease ran out again and again"), || ());
+            }
+        }
+    }
+
     /// These were reported, and that is what it changed.
     pub fn reported(&mut self, results: &[WorkResult], reported: &Reported) {
         self.done += reported.done;
@@ -143,6 +153,17 @@ mod tests {
         assert_eq!(run.by_topic.get(&"email".to_owned()), Some(&tally));
         assert_eq!((run.claimed, run.done, run.retried), (4, 1, 1));
         assert_eq!(run.reasons(), "", "what is tried again is nobody's business yet");
+    }
+
+    #[test]
+    fn what_died_of_its_lease_is_told() {
+        let mut run = Run::default();
+        run.lapsed(&["email".into(), "email".into(), "refund".into()]);
+        assert_eq!((run.claimed, run.dead), (0, 3));
+        assert_eq!(
+            run.reasons(),
+            "email: its lease ran out again and again; refund: its lease ran out again and again"
+        );
     }
 
     #[test]

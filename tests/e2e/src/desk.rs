@@ -158,12 +158,16 @@ impl Desk {
             )::text";
         let due = "update public.work_queue set next_retry_at = now()
             where store = $1 and status in ('pending', 'error') and next_retry_at = 'infinity'";
+        // A lease without an end has ended now.
+        let lapsed = "update public.work_queue set lease_until = now() - interval '1 second'
+            where store = $1 and status = 'processing' and lease_until = 'infinity'";
         // What a bound left, which alone is due now, waits for the next claim.
         let left = "update public.work_queue set next_retry_at = 'infinity'
             where store = $1 and status in ('pending', 'error') and next_retry_at = now()";
         let db = self.stack.db().await?;
         db.execute("begin", &[]).await?;
         db.execute(due, &[&self.shop.key]).await?;
+        db.execute(lapsed, &[&self.shop.key]).await?;
         let claimed = db.written(claim, &[&self.shop.key, asked]).await?;
         db.execute(left, &[&self.shop.key]).await?;
         db.execute("commit", &[]).await?;

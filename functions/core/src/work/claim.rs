@@ -17,6 +17,8 @@ pub struct Claim {
     pub unreadable: Vec<WorkResult>,
     /// How long until something that is due but held back may be claimed.
     pub retry_in_ms: Option<u64>,
+    /// Topics of items that were given up because their leases ran out again and again, one for each.
+    pub given_up: Vec<String>,
 }
 
 #[derive(Deserialize)]
@@ -34,6 +36,8 @@ struct Data<'a> {
     items: Vec<&'a RawValue>,
     #[serde(default)]
     retry_in_ms: Option<u64>,
+    #[serde(default)]
+    given_up: Vec<String>,
 }
 
 /// What can be read of any item: numbers of ours.
@@ -55,11 +59,11 @@ impl Claim {
             let message = wire.message.unwrap_or_else(|| "no items".into());
             return Err(Fault::internal(format!("claim_work: {message}")));
         };
-        let mut claim = Self { retry_in_ms: data.retry_in_ms, ..Self::default() };
+        let mut claim = Self { retry_in_ms: data.retry_in_ms, given_up: data.given_up, ..Self::default() };
         for item in data.items {
             match serde_json::from_str::<WorkItem>(item.get()) {
                 Ok(item) if is_finite(&item.payload) && is_finite(&item.context) => claim.items.push(item),
-                _ => claim.unreadable.extend(given_up(item)),
+                _ => claim.unreadable.extend(unread(item)),
             }
         }
         Ok(claim)
@@ -77,7 +81,7 @@ fn is_finite(value: &Value) -> bool {
     }
 }
 
-fn given_up(item: &RawValue) -> Option<WorkResult> {
+fn unread(item: &RawValue) -> Option<WorkResult> {
     let Proof { id, fence } = serde_json::from_str(item.get()).ok()?;
     Some(WorkResult::failed(id, fence, &WorkFailure::permanent("the item cannot be read")))
 }
@@ -112,6 +116,13 @@ mod tests {
         let body = br#"{"ok":true,"data":{"items":[],"retry_in_ms":120}}"#;
         assert_eq!(Claim::read(body).unwrap().retry_in_ms, Some(120));
         assert_eq!(read("").retry_in_ms, None);
+    }
+
+    #[test]
+    fn a_claim_tells_what_has_died_of_its_lease() {
+        let body = br#"{"ok":true,"data":{"items":[],"given_up":["email","email"]}}"#;
+        assert_eq!(Claim::read(body).unwrap().given_up, ["email", "email"]);
+        assert!(read("").given_up.is_empty());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use axum::Router;
 use axum::extract::State;
 use ordak_e2e::answer::Answer;
 use ordak_e2e::delivery::sign;
+use ordak_e2e::desk::Desk;
 use ordak_e2e::kitchen::{hired, ingested, scan_id};
 use ordak_e2e::lone::Lone;
 use ordak_e2e::poll::eventually;
@@ -90,6 +91,35 @@ async fn a_webhook_that_failed_reaches_sentry_and_names_nobody() -> Outcome {
     {
         assert!(!whole.contains(private), "{whole}");
     }
+    Ok(())
+}
+
+/// Nobody reports what has killed its workers: whoever claims next is told, and tells.
+#[tokio::test]
+async fn work_that_dies_of_its_lease_reaches_sentry() -> Outcome {
+    let stack = Stack::up().await?;
+    let (db, store) = (stack.db().await?, store::fresh(&stack).await?);
+    let desk = Desk::open(&stack, store).await?;
+    let work = desk.enqueue("email", &json!({"kind": "test"}), &unique()).await?;
+    let leased = "update public.work_queue set status = 'processing', locked_by = 'who is no more',
+            retry_count = max_retries - 1, lease_until = 'infinity' where id = $1";
+    db.execute(leased, &[&work]).await?;
+    let mut bindings = desk.bindings();
+    bindings["SENTRY_DSN"] = sentry(&stack)["SENTRY_DSN"].clone();
+    let (lone, id) = (Lone::start("queue-worker", &bindings).await?, fresh_id());
+    let request = lone.request(Method::POST, "queue-worker").header("x-request-id", &id);
+    let answer =
+        Answer::to(request.header("apikey", &stack.service_key).bearer_auth(&stack.service_key)).await?;
+    assert_eq!((answer.status, answer.at("/data/dead")), (200, &json!(1)), "{}", answer.text);
+    let call = eventually("a word to Sentry", async || {
+        let calls = stack.calls("sentry", &id).await?;
+        Ok(calls.into_iter().find(|call| call["status"] == 200).ok_or_else(|| "no call".to_owned()))
+    })
+    .await?;
+    let said = call["body"].as_str().unwrap();
+    assert!(said.contains("gave_up") && said.contains("email: its lease ran out"), "{said}");
+    let letters = "select 1 from public.dead_letters where work_id = $1";
+    assert_eq!(db.count(letters, &[&work]).await?, 1);
     Ok(())
 }
 
