@@ -45,64 +45,84 @@ comment on type private.line_hold is
     'What a line wants, held and shall hold: besides what it wants, what it lost. gone: the hold belongs to a line, or to the former SKU of a line, that is no more. skipped: why the line holds nothing though it wants something.';
 
 create function private.read_lines(p_lines jsonb, p_refunded jsonb)
-returns setof private.order_line
+returns private.order_line[]
 language plpgsql
 stable
 set search_path = ''
 as $$
+declare
+    v_lines private.order_line[];
+    v_repeats boolean;
 begin
     -- Nothing here can raise, whatever the payload holds: one bad value must not poison its order for ever.
-    return query
     select
-        case when l.repeat = 1 then l.line_id else l.line_id || '#' || l.repeat end,
-        l.line_position,
-        l.sku,
-        l.title,
-        l.variant_title,
-        l.quantity - least(l.quantity, l.refunded),
-        least(l.consumed::bigint + least(l.quantity, l.refunded, l.lost), 2147483647)::integer,
-        l.price,
-        l.gift_card,
-        l.properties
+        coalesce(array_agg(row(
+            r.line_id,
+            r.line_position,
+            r.sku,
+            r.title,
+            r.variant_title,
+            r.quantity - least(r.quantity, c.refunded),
+            least(r.consumed::bigint + least(r.quantity, c.refunded, c.lost), 2147483647)::integer,
+            r.price,
+            r.gift_card,
+            r.properties
+        )::private.order_line order by r.line_position, r.ordinal), '{}'),
+        count(distinct r.line_id) < count(*)
+    into v_lines, v_repeats
     from (
         select
-            r.*,
+            e.ordinal,
+            left(coalesce(nullif(x.line_id, ''), 'n:' || (e.ordinal - 1)), 200) as line_id,
+            case when pg_input_is_valid(x."position", 'integer') then x."position"::integer
+                else e.ordinal::integer end as line_position,
+            case when length(x.sku) <= 255 then nullif(btrim(x.sku), '') end as sku,
+            x.title,
+            x.variant_title,
+            case when pg_input_is_valid(x.quantity, 'integer') then greatest(x.quantity::integer, 0)
+                else 0 end as quantity,
+            case when pg_input_is_valid(x.consumed, 'integer') then greatest(x.consumed::integer, 0)
+                else 0 end as consumed,
+            case when x.price ~ '^-?\d+(\.\d+)?$' and pg_input_is_valid(x.price, 'numeric(16,3)')
+                then x.price::numeric(16, 3) end as price,
+            coalesce(x.gift_card = 'true', false) as gift_card,
+            case when jsonb_typeof(x.properties) = 'object' then x.properties else '{}'::jsonb end as properties
+        from jsonb_array_elements(case when jsonb_typeof(p_lines) = 'array' then p_lines else '[]'::jsonb end)
+            with ordinality as e (line, ordinal)
+        cross join lateral jsonb_to_record(
+            case when jsonb_typeof(e.line) = 'object' then e.line else '{}'::jsonb end
+        ) as x (
+            line_id text, "position" text, sku text, title text, variant_title text, quantity text,
+            consumed text, price text, gift_card text, properties jsonb
+        )
+    ) r
+    cross join lateral (
+        select
             coalesce((p_refunded -> r.line_id ->> 0)::integer, 0) as refunded,
-            coalesce((p_refunded -> r.line_id ->> 1)::integer, 0) as lost,
-            row_number() over (partition by r.line_id order by r.line_position, r.ordinal) as repeat
-        from (
-            select
-                e.ordinal,
-                left(coalesce(nullif(x.line_id, ''), 'n:' || (e.ordinal - 1)), 200) as line_id,
-                case when pg_input_is_valid(x."position", 'integer') then x."position"::integer
-                    else e.ordinal::integer end as line_position,
-                case when length(x.sku) <= 255 then nullif(btrim(x.sku), '') end as sku,
-                x.title,
-                x.variant_title,
-                case when pg_input_is_valid(x.quantity, 'integer') then greatest(x.quantity::integer, 0)
-                    else 0 end as quantity,
-                case when pg_input_is_valid(x.consumed, 'integer') then greatest(x.consumed::integer, 0)
-                    else 0 end as consumed,
-                case when x.price ~ '^-?\d+(\.\d+)?$' and pg_input_is_valid(x.price, 'numeric(16,3)')
-                    then x.price::numeric(16, 3) end as price,
-                coalesce(x.gift_card = 'true', false) as gift_card,
-                case when jsonb_typeof(x.properties) = 'object' then x.properties else '{}'::jsonb end as properties
-            from jsonb_array_elements(case when jsonb_typeof(p_lines) = 'array' then p_lines else '[]'::jsonb end)
-                with ordinality as e (line, ordinal)
-            cross join lateral jsonb_to_record(
-                case when jsonb_typeof(e.line) = 'object' then e.line else '{}'::jsonb end
-            ) as x (
-                line_id text, "position" text, sku text, title text, variant_title text, quantity text,
-                consumed text, price text, gift_card text, properties jsonb
-            )
-        ) r
-    ) l
-    order by l.line_position, l.ordinal;
+            coalesce((p_refunded -> r.line_id ->> 1)::integer, 0) as lost
+    ) c;
+
+    -- An id that occurs twice: the later line gets a suffix.
+    if v_repeats then
+        v_lines := array(
+            select row(
+                case when n.repeat = 1 then n.line_id else n.line_id || '#' || n.repeat end,
+                n."position", n.sku, n.title, n.variant_title, n.quantity, n.consumed, n.price, n.gift_card, n.properties
+            )::private.order_line
+            from (
+                select u.*, row_number() over (partition by u.line_id order by u.ordinality) as repeat
+                from unnest(v_lines) with ordinality u
+            ) n
+            order by n.ordinality
+        );
+    end if;
+
+    return v_lines;
 end;
 $$;
 revoke execute on function private.read_lines(jsonb, jsonb) from public, anon;
 comment on function private.read_lines(jsonb, jsonb) is
-    'The lines of a snapshot as rows, less what was refunded after it: p_refunded is {line id: [pieces, of which not put back]}. A line id that occurs twice gets a suffix. Called by other functions only; no error codes.';
+    'The lines of a snapshot in their order, less what was refunded after it: p_refunded is {line id: [pieces, of which not put back]}. A line id that occurs twice gets a suffix. Called by other functions only; no error codes.';
 
 create function private.plan_holds(
     p_store text,
@@ -115,7 +135,9 @@ returns setof private.line_hold
 language plpgsql
 volatile
 set search_path = ''
+set plan_cache_mode = force_generic_plan
 as $$
+-- Generic plans, since of a short list the planner would make a plan anew for each call: five times the cost of running it.
 declare
     v_skus text[];
     v_row record;
@@ -149,7 +171,6 @@ begin
             and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id and n.sku = l.sku)
     ) m;
 
-    -- Joined, not any(): of an array the planner would make a plan anew for each call, which costs five times the run.
     perform 1
     from unnest(v_skus) as m (sku)
     join public.inventory_items i on i.store = p_store and i.sku = m.sku

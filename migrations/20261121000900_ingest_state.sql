@@ -25,6 +25,91 @@ create type private.order_state as (
 );
 comment on type private.order_state is 'What the events of an order say. The kitchen''s columns are not among it: scans make those. refunded is what the lines do not know yet, {line id: [pieces, of which not put back]}.';
 
+create type private.order_snapshot as (
+    event_id bigint,
+    content_hash text collate "C",
+    created boolean,
+    updated_at timestamptz,
+    topic_rank integer,
+    shopify_id bigint,
+    order_number text,
+    customer_name text,
+    product_title text,
+    flavour text,
+    size text,
+    notes text,
+    due_date date,
+    delivery_method text,
+    currency text,
+    total_amount numeric(16, 3),
+    payment_status text,
+    cancelled_at timestamptz,
+    called_off_at timestamptz,
+    cancel_reason text,
+    refunds jsonb,
+    lines jsonb
+);
+comment on type private.order_snapshot is
+    'One snapshot, read. created: it came as orders/create; called_off_at: when, if it came as orders/cancelled; lines is null where there is no list.';
+
+create function private.read_snapshot(
+    p_event_id bigint,
+    p_type text,
+    p_content_hash text,
+    p_at timestamptz,
+    p_normalized jsonb
+)
+returns private.order_snapshot
+language plpgsql
+stable
+set search_path = ''
+as $$
+declare
+    v_updated_at text := p_normalized ->> 'updated_at';
+    v_topic_rank text := p_normalized ->> 'topic_rank';
+    v_shopify_id text := p_normalized ->> 'shopify_id';
+    v_due_date text := p_normalized ->> 'due_date';
+    v_delivery_method text := p_normalized ->> 'delivery_method';
+    v_total_amount text := p_normalized ->> 'total_amount';
+    v_cancelled_at text := p_normalized ->> 'cancelled_at';
+    v_lines jsonb := p_normalized -> 'lines';
+begin
+    -- Casts are guarded: a value that cannot be read counts as absent, for a snapshot that raised here would
+    -- raise for every later event of its order too. Texts that reach an index are cut to what an index can hold.
+    return row(
+        p_event_id,
+        p_content_hash,
+        p_type = 'orders/create',
+        case when v_updated_at ~ '^\d{4}-' and pg_input_is_valid(v_updated_at, 'timestamptz')
+            then v_updated_at::timestamptz end,
+        case when pg_input_is_valid(v_topic_rank, 'integer') then v_topic_rank::integer end,
+        case when pg_input_is_valid(v_shopify_id, 'bigint') then v_shopify_id::bigint end,
+        left(p_normalized ->> 'order_number', 40),
+        p_normalized ->> 'customer_name',
+        p_normalized ->> 'product_title',
+        p_normalized ->> 'flavour',
+        left(p_normalized ->> 'size', 200),
+        p_normalized ->> 'notes',
+        case when v_due_date ~ '^\d{4}-\d\d-\d\d$' and pg_input_is_valid(v_due_date, 'date')
+            then v_due_date::date end,
+        case when v_delivery_method in ('pickup', 'delivery') then v_delivery_method end,
+        p_normalized ->> 'currency',
+        case when v_total_amount ~ '^-?\d+(\.\d+)?$' and pg_input_is_valid(v_total_amount, 'numeric(16,3)')
+            then v_total_amount::numeric(16, 3) end,
+        p_normalized ->> 'payment_status',
+        case when v_cancelled_at ~ '^\d{4}-' and pg_input_is_valid(v_cancelled_at, 'timestamptz')
+            then v_cancelled_at::timestamptz end,
+        case when p_type = 'orders/cancelled' then p_at end,
+        p_normalized ->> 'cancel_reason',
+        p_normalized -> 'refunds',
+        case when jsonb_typeof(v_lines) = 'array' then v_lines end
+    )::private.order_snapshot;
+end;
+$$;
+revoke execute on function private.read_snapshot(bigint, text, text, timestamptz, jsonb) from public, anon;
+comment on function private.read_snapshot(bigint, text, text, timestamptz, jsonb) is
+    'Reads a stored snapshot: the one place that knows what its values may look like. p_at is when its topic was told. Times without a zone are of the caller''s timezone, which is UTC. Called by derive_order only; no error codes.';
+
 create function private.derive_order(p_store text, p_gid text)
 returns private.order_state
 language plpgsql
@@ -34,67 +119,53 @@ set timezone = 'UTC'
 as $$
 -- Not a plain SQL function: that would be planned anew at every call, at ten times the cost of running it.
 declare
+    v_snapshots private.order_snapshot[];
+    v_one private.order_snapshot;
+    v_refunded boolean;
+    v_known_refunds jsonb;
+    v_lines_at timestamptz;
     v_state private.order_state;
 begin
-    -- Casts are guarded: a value that cannot be read counts as absent, for a snapshot that raised here would
-    -- raise for every later event of its order too. Texts that reach an index are cut to what an index can hold.
-    with snapshots as (
-        select
-            e.id,
-            e.type,
-            e.content_hash,
-            case when x.updated_at ~ '^\d{4}-' and pg_input_is_valid(x.updated_at, 'timestamptz')
-                then x.updated_at::timestamptz end as updated_at,
-            case when pg_input_is_valid(x.topic_rank, 'integer') then x.topic_rank::integer end as topic_rank,
-            case when pg_input_is_valid(x.shopify_id, 'bigint') then x.shopify_id::bigint end as shopify_id,
-            left(x.order_number, 40) as order_number,
-            x.customer_name,
-            x.product_title,
-            x.flavour,
-            left(x.size, 200) as size,
-            x.notes,
-            case when x.due_date ~ '^\d{4}-\d\d-\d\d$' and pg_input_is_valid(x.due_date, 'date')
-                then x.due_date::date end as due_date,
-            case when x.delivery_method in ('pickup', 'delivery') then x.delivery_method end as delivery_method,
-            x.currency,
-            case when x.total_amount ~ '^-?\d+(\.\d+)?$' and pg_input_is_valid(x.total_amount, 'numeric(16,3)')
-                then x.total_amount::numeric(16, 3) end as total_amount,
-            x.payment_status,
-            case
-                when x.cancelled_at ~ '^\d{4}-' and pg_input_is_valid(x.cancelled_at, 'timestamptz')
-                    then x.cancelled_at::timestamptz
+    select
+        array_agg(private.read_snapshot(e.id, e.type, e.content_hash, coalesce(e.occurred_at, e.received_at), e.normalized))
+            filter (where e.normalized ->> 'snapshot' = 'true'),
+        bool_or(e.type = 'refunds/create')
+    into v_snapshots, v_refunded
+    from public.event_store e
+    where e.store = p_store and e.ref_id = p_gid;
+
+    if cardinality(v_snapshots) = 1 then
+        -- What the fold below makes of a single snapshot. Most orders are ingested once: that is a third of the cost.
+        v_one := v_snapshots[1];
+        v_state := row(
+            1, v_one.event_id, v_one.updated_at, v_one.shopify_id, v_one.order_number, v_one.customer_name,
+            v_one.product_title, v_one.flavour, v_one.size, v_one.notes, v_one.due_date, v_one.delivery_method, null,
+            v_one.currency, v_one.total_amount, v_one.payment_status, not v_one.created,
+            coalesce(v_one.cancelled_at, v_one.called_off_at), v_one.cancel_reason, v_one.lines, null
+        )::private.order_state;
+        v_known_refunds := v_one.refunds;
+        v_lines_at := v_one.updated_at;
+    else
+        with ranked as (
+            select
+                s.*,
                 -- The topic is not signed: it alone cancels only with a body that no other topic has brought.
-                when e.type = 'orders/cancelled' and count(*) over (partition by e.content_hash) = 1
-                    then coalesce(e.occurred_at, e.received_at)
-            end as cancelled_at,
-            x.cancel_reason,
-            x.refunds,
-            jsonb_typeof(x.lines) = 'array' as has_lines
-        from public.event_store e
-        cross join lateral jsonb_to_record(e.normalized) as x (
-            updated_at text, topic_rank text, shopify_id text, order_number text, customer_name text,
-            product_title text, flavour text, size text, notes text, due_date text, delivery_method text,
-            currency text, total_amount text, payment_status text, cancelled_at text, cancel_reason text, lines jsonb,
-            refunds jsonb
+                coalesce(
+                    s.cancelled_at, case when count(*) over (partition by s.content_hash) = 1 then s.called_off_at end
+                ) as ended_at,
+                row_number() over (
+                    order by s.updated_at desc nulls last, s.topic_rank desc nulls last, s.content_hash desc, s.event_id
+                ) as age
+            from unnest(v_snapshots) s
         )
-        where e.store = p_store and e.ref_id = p_gid and e.normalized ->> 'snapshot' = 'true'
-    ),
-    ranked as (
-        select
-            s.*,
-            row_number() over (
-                order by s.updated_at desc nulls last, s.topic_rank desc nulls last, s.content_hash desc, s.id
-            ) as age
-        from snapshots s
-    ),
-    folded as (
         -- Of each column the newest value that is not null: the winner's, or what an older snapshot fills in.
         select
             count(*)::integer as snapshots,
-            (array_agg(r.id order by r.age))[1] as winner_id,
-            (array_agg(r.updated_at order by r.age))[1] as updated_at,
-            (array_agg(r.shopify_id order by r.age) filter (where r.shopify_id is not null))[1] as shopify_id,
-            (array_agg(r.order_number order by r.age) filter (where r.order_number is not null))[1] as order_number,
+            (array_agg(r.event_id order by r.age))[1] as winner_id,
+            (array_agg(r.updated_at order by r.age))[1] as business_updated_at,
+            (array_agg(r.shopify_id order by r.age) filter (where r.shopify_id is not null))[1] as shopify_order_id,
+            (array_agg(r.order_number order by r.age) filter (where r.order_number is not null))[1]
+                as shopify_order_number,
             (array_agg(r.customer_name order by r.age) filter (where r.customer_name is not null))[1] as customer_name,
             (array_agg(r.product_title order by r.age) filter (where r.product_title is not null))[1] as product_title,
             (array_agg(r.flavour order by r.age) filter (where r.flavour is not null))[1] as flavour,
@@ -103,38 +174,39 @@ begin
             (array_agg(r.due_date order by r.age) filter (where r.due_date is not null))[1] as due_date,
             (array_agg(r.delivery_method order by r.age) filter (where r.delivery_method is not null))[1]
                 as delivery_method,
+            null::text[] as missing_fields,
             (array_agg(r.currency order by r.age) filter (where r.currency is not null))[1] as currency,
             (array_agg(r.total_amount order by r.age) filter (where r.total_amount is not null))[1] as total_amount,
             (array_agg(r.payment_status order by r.age) filter (where r.payment_status is not null))[1]
                 as payment_status,
-            not coalesce(bool_or(r.type = 'orders/create'), false) as placeholder,
-            (array_agg(r.cancelled_at order by r.age) filter (where r.cancelled_at is not null))[1] as cancelled_at,
+            not coalesce(bool_or(r.created), false) as placeholder,
+            (array_agg(r.ended_at order by r.age) filter (where r.ended_at is not null))[1] as cancelled_at,
             (array_agg(r.cancel_reason order by r.age) filter (where r.cancel_reason is not null))[1]
                 as cancel_reason,
-            (array_agg(r.id order by r.age) filter (where r.has_lines))[1] as lines_id,
-            (array_agg(r.refunds order by r.age) filter (where r.has_lines))[1] as known_refunds,
-            (array_agg(r.updated_at order by r.age) filter (where r.has_lines))[1] as lines_updated_at
-        from ranked r
-    )
-    select
-        f.snapshots, f.winner_id, f.updated_at, f.shopify_id, f.order_number, f.customer_name, f.product_title,
-        f.flavour, f.size, f.notes, f.due_date, f.delivery_method,
-        array_remove(array[
-            case when f.customer_name is null then 'customer' end,
-            case when f.product_title is null then 'product' end,
-            case when f.due_date is null then 'due_date' end,
-            case when f.flavour is null and s.kitchen_enabled then 'flavour' end
-        ], null),
-        f.currency, f.total_amount, f.payment_status, f.placeholder, f.cancelled_at, f.cancel_reason,
-        (select e.normalized -> 'lines' from public.event_store e where e.id = f.lines_id),
-        case when exists (
-            select 1
-            from public.event_store e
-            where e.store = p_store and e.ref_id = p_gid and e.type = 'refunds/create'
-        ) then private.refunded_since(p_store, p_gid, f.known_refunds, f.lines_updated_at) end
-    into v_state
-    from folded f
-    join public.stores s on s.key = p_store;
+            (array_agg(r.lines order by r.age) filter (where r.lines is not null))[1] as lines,
+            null::jsonb as refunded
+        into v_state
+        from ranked r;
+        if v_refunded then
+            select s.refunds, s.updated_at into v_known_refunds, v_lines_at
+            from unnest(v_snapshots) s
+            where s.lines is not null
+            order by s.updated_at desc nulls last, s.topic_rank desc nulls last, s.content_hash desc, s.event_id
+            limit 1;
+        end if;
+    end if;
+
+    v_state.missing_fields := array_remove(array[
+        case when v_state.customer_name is null then 'customer' end,
+        case when v_state.product_title is null then 'product' end,
+        case when v_state.due_date is null then 'due_date' end
+    ], null);
+    if v_state.flavour is null and (select s.kitchen_enabled from public.stores s where s.key = p_store) then
+        v_state.missing_fields := v_state.missing_fields || 'flavour'::text;
+    end if;
+    if v_refunded then
+        v_state.refunded := private.refunded_since(p_store, p_gid, v_known_refunds, v_lines_at);
+    end if;
 
     return v_state;
 end;

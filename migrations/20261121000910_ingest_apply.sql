@@ -46,7 +46,7 @@ declare
 begin
     -- Statements of their own, after the order's lock: they see the events of whoever held it before.
     v_state := private.derive_order(p_store.key, p_gid);
-    v_lines := array(select n from private.read_lines(v_state.lines, v_state.refunded) n);
+    v_lines := private.read_lines(v_state.lines, v_state.refunded);
 
     select o.placeholder, o.cancelled_at is not null as cancelled, o.allocation_status into v_before
     from public.orders o
@@ -81,7 +81,7 @@ begin
     into v_change.allocation_status, v_change.moved, v_change.skipped, v_change.short
     from unnest(v_holds) h;
 
-    perform private.write_order(p_store.key, p_order_id, p_gid, v_state, v_change.allocation_status);
+    perform private.write_order(p_store.key, p_order_id, p_gid, v_state, v_change.allocation_status, v_change.existed);
     v_change.changed_lines := private.write_lines(p_store.key, p_order_id, v_lines, v_holds, v_change.existed);
 
     if v_change.moved > 0 then
@@ -175,7 +175,8 @@ create function private.write_order(
     p_order_id text,
     p_gid text,
     p_state private.order_state,
-    p_allocation_status text
+    p_allocation_status text,
+    p_existed boolean
 )
 returns void
 language plpgsql
@@ -183,58 +184,63 @@ volatile
 set search_path = ''
 as $$
 begin
-    insert into public.orders as o (
-        store, id, shopify_order_gid, shopify_order_id, shopify_order_number, customer_name, product_title, flavour,
-        size, notes, due_date, delivery_method, missing_fields, currency, total_amount, payment_status,
-        business_updated_at, placeholder, cancelled_at, cancel_reason, last_event_id, allocation_status,
-        inventory_blocked
-    )
-    values (
-        p_store, p_order_id, p_gid, (p_state).shopify_order_id, (p_state).shopify_order_number,
-        (p_state).customer_name, (p_state).product_title, (p_state).flavour, (p_state).size, (p_state).notes,
-        (p_state).due_date, (p_state).delivery_method, (p_state).missing_fields, (p_state).currency,
-        (p_state).total_amount, (p_state).payment_status, (p_state).business_updated_at, (p_state).placeholder,
-        (p_state).cancelled_at, (p_state).cancel_reason, (p_state).winner_id, p_allocation_status,
-        p_allocation_status = 'short'
-    )
-    on conflict (store, id) do update set
-        shopify_order_id = excluded.shopify_order_id,
-        shopify_order_number = excluded.shopify_order_number,
-        customer_name = excluded.customer_name,
-        product_title = excluded.product_title,
-        flavour = excluded.flavour,
-        size = excluded.size,
-        notes = excluded.notes,
-        due_date = excluded.due_date,
-        delivery_method = excluded.delivery_method,
-        missing_fields = excluded.missing_fields,
-        currency = excluded.currency,
-        total_amount = excluded.total_amount,
-        payment_status = excluded.payment_status,
-        business_updated_at = excluded.business_updated_at,
-        placeholder = excluded.placeholder,
-        cancelled_at = excluded.cancelled_at,
-        cancel_reason = excluded.cancel_reason,
-        last_event_id = excluded.last_event_id,
-        allocation_status = excluded.allocation_status,
-        inventory_blocked = excluded.inventory_blocked
-    where (
+    -- Two statements, as the caller knows: to make ready for a conflict costs as much as the insert.
+    if not p_existed then
+        insert into public.orders (
+            store, id, shopify_order_gid, shopify_order_id, shopify_order_number, customer_name, product_title, flavour,
+            size, notes, due_date, delivery_method, missing_fields, currency, total_amount, payment_status,
+            business_updated_at, placeholder, cancelled_at, cancel_reason, last_event_id, allocation_status,
+            inventory_blocked
+        )
+        values (
+            p_store, p_order_id, p_gid, (p_state).shopify_order_id, (p_state).shopify_order_number,
+            (p_state).customer_name, (p_state).product_title, (p_state).flavour, (p_state).size, (p_state).notes,
+            (p_state).due_date, (p_state).delivery_method, (p_state).missing_fields, (p_state).currency,
+            (p_state).total_amount, (p_state).payment_status, (p_state).business_updated_at, (p_state).placeholder,
+            (p_state).cancelled_at, (p_state).cancel_reason, (p_state).winner_id, p_allocation_status,
+            p_allocation_status = 'short'
+        );
+        return;
+    end if;
+
+    update public.orders o set
+        shopify_order_id = (p_state).shopify_order_id,
+        shopify_order_number = (p_state).shopify_order_number,
+        customer_name = (p_state).customer_name,
+        product_title = (p_state).product_title,
+        flavour = (p_state).flavour,
+        size = (p_state).size,
+        notes = (p_state).notes,
+        due_date = (p_state).due_date,
+        delivery_method = (p_state).delivery_method,
+        missing_fields = (p_state).missing_fields,
+        currency = (p_state).currency,
+        total_amount = (p_state).total_amount,
+        payment_status = (p_state).payment_status,
+        business_updated_at = (p_state).business_updated_at,
+        placeholder = (p_state).placeholder,
+        cancelled_at = (p_state).cancelled_at,
+        cancel_reason = (p_state).cancel_reason,
+        last_event_id = (p_state).winner_id,
+        allocation_status = p_allocation_status,
+        inventory_blocked = p_allocation_status = 'short'
+    where o.store = p_store and o.id = p_order_id and (
         o.shopify_order_id, o.shopify_order_number, o.customer_name, o.product_title, o.flavour, o.size, o.notes,
         o.due_date, o.delivery_method, o.missing_fields, o.currency, o.total_amount, o.payment_status,
         o.business_updated_at, o.placeholder, o.cancelled_at, o.cancel_reason, o.last_event_id,
         o.allocation_status, o.inventory_blocked
     ) is distinct from (
-        excluded.shopify_order_id, excluded.shopify_order_number, excluded.customer_name, excluded.product_title,
-        excluded.flavour, excluded.size, excluded.notes, excluded.due_date, excluded.delivery_method,
-        excluded.missing_fields, excluded.currency, excluded.total_amount, excluded.payment_status,
-        excluded.business_updated_at, excluded.placeholder, excluded.cancelled_at, excluded.cancel_reason,
-        excluded.last_event_id, excluded.allocation_status, excluded.inventory_blocked
+        (p_state).shopify_order_id, (p_state).shopify_order_number, (p_state).customer_name, (p_state).product_title,
+        (p_state).flavour, (p_state).size, (p_state).notes, (p_state).due_date, (p_state).delivery_method,
+        (p_state).missing_fields, (p_state).currency, (p_state).total_amount, (p_state).payment_status,
+        (p_state).business_updated_at, (p_state).placeholder, (p_state).cancelled_at, (p_state).cancel_reason,
+        (p_state).winner_id, p_allocation_status, p_allocation_status = 'short'
     );
 end;
 $$;
-revoke execute on function private.write_order(text, text, text, private.order_state, text) from public, anon;
-comment on function private.write_order(text, text, text, private.order_state, text) is
-    'Inserts or updates the row of an order, only when something differs; kitchen columns are left alone. Called by other functions only; no error codes.';
+revoke execute on function private.write_order(text, text, text, private.order_state, text, boolean) from public, anon;
+comment on function private.write_order(text, text, text, private.order_state, text, boolean) is
+    'Inserts the row of an order or, when it existed, updates it, only where something differs; kitchen columns are left alone. The caller holds the order''s lock. Called by other functions only; no error codes.';
 
 create function private.write_lines(
     p_store text,
@@ -249,16 +255,28 @@ volatile
 set search_path = ''
 as $$
 declare
-    v_deleted integer := 0;
+    v_deleted integer;
     v_written integer;
 begin
-    -- A line that the winner does not have is deleted, not emptied: whether it was ever seen depends on arrival.
-    if p_existed then
-        delete from public.order_line_items l
-        where l.store = p_store and l.order_id = p_order_id
-            and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id);
-        get diagnostics v_deleted = row_count;
+    if not p_existed then
+        insert into public.order_line_items (
+            store, order_id, line_id, "position", sku, title, variant_title, quantity, consumed, price, gift_card,
+            properties, held_quantity, short_quantity
+        )
+        select
+            p_store, p_order_id, n.line_id, n."position", n.sku, n.title, n.variant_title, n.quantity, n.consumed,
+            n.price, n.gift_card, n.properties, h.held_after, h.short_after
+        from unnest(p_lines) n
+        join unnest(p_holds) h on h.line_id = n.line_id and not h.gone;
+        get diagnostics v_written = row_count;
+        return v_written;
     end if;
+
+    -- A line that the winner does not have is deleted, not emptied: whether it was ever seen depends on arrival.
+    delete from public.order_line_items l
+    where l.store = p_store and l.order_id = p_order_id
+        and not exists (select 1 from unnest(p_lines) n where n.line_id = l.line_id);
+    get diagnostics v_deleted = row_count;
 
     insert into public.order_line_items as l (
         store, order_id, line_id, "position", sku, title, variant_title, quantity, consumed, price, gift_card,

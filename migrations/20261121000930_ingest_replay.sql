@@ -132,7 +132,7 @@ begin
     ),
     line_differences as (
         select 'line ' || coalesce(d.line_id, l.line_id) as name, l.line as live, to_jsonb(d) as derived
-        from private.read_lines(v_state.lines, v_state.refunded) d
+        from unnest(private.read_lines(v_state.lines, v_state.refunded)) d
         full join live_lines l on l.line_id = d.line_id
         where l.line is distinct from to_jsonb(d)
     ),

@@ -1,9 +1,10 @@
 -- Stock: held by difference, never twice, never below zero, and given to those who wait.
 begin;
-select plan(66);
+select plan(68);
 
 insert into public.inventory_items (store, sku, opening_ats, ats, tracked) values
     ('bannos', 'H-A', 10, 10, true), ('bannos', 'H-B', 10, 10, true), ('bannos', 'H-U', 10, 10, false),
+    ('bannos', 'H-M', 2147483647, 2147483647, true),
     ('flourlane', 'H-A', 7, 7, true);
 
 create function pg_temp.deliver(
@@ -221,6 +222,13 @@ select is(
      where i.ats <> i.opening_ats + (select coalesce(sum(t.delta), 0) from public.inventory_txn t where t.item_id = i.id)),
     0::bigint, 'stock is its opening and the sum of its ledger'
 );
+
+-- More than anybody has
+select is(
+    pg_temp.deliver(8408, 0, pg_temp.line('1', 'H-M', 2147483647) || pg_temp.line('2', 'H-M', 2147483647)), 'created',
+    'an order of two lines that are too much together'
+);
+select is(pg_temp.held(8408) || ' ' || pg_temp.ats('H-M'), '1:2147483647+0 2:0+2147483647 0', 'gets the first');
 
 -- Who may
 set local role authenticated;
