@@ -2,11 +2,14 @@
 //!
 //! Knows statuses and headers; decides nothing about their content.
 
-use crate::border;
+use crate::{border, log::Line};
 use ordak_core::envelope::{Code, Envelope, Failure, Fault, Rejection};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use worker::web_sys;
+
+/// Longest body that crosses as text: of a long one a copy of its bytes costs less.
+const SHORT: usize = 2048;
 
 /// What a function answers, before it becomes a response.
 #[derive(Debug)]
@@ -192,7 +195,25 @@ impl Answer {
     /// # Errors
     /// When the runtime refuses it.
     pub fn into_response(self, id: &str) -> worker::Result<web_sys::Response> {
+        self.respond(id)
+    }
+
+    fn respond(&self, id: &str) -> worker::Result<web_sys::Response> {
         border::respond(self.status, id, &self.body, self.allow).map_err(worker::Error::from)
+    }
+
+    /// Writes a line to the log and gives the response; when it is short, both cross the border at once.
+    ///
+    /// # Errors
+    /// When the runtime refuses the response.
+    pub fn conclude(&self, line: &Line<'_>, id: &str) -> worker::Result<web_sys::Response> {
+        let body = Some(self.body.as_slice()).filter(|body| body.len() <= SHORT);
+        let Some(body) = body.and_then(|body| std::str::from_utf8(body).ok()) else {
+            line.write();
+            return self.respond(id);
+        };
+        let text = [id, &line.fields(), body].join("\n");
+        border::conclude(line.written_ms(), self.status, &text, self.allow).map_err(worker::Error::from)
     }
 }
 

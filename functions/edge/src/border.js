@@ -15,20 +15,22 @@ export function listen(listener) {
 }
 
 /** Tells whoever is listening now, and no later instance, what becomes of a promise. */
-export function settle(promise, ticket) {
+export function settle(promise, place, number) {
   const told = tell;
   promise.then(
-    (value) => told(ticket, true, value),
-    (error) => told(ticket, false, error),
+    (value) => told(place, number, true, value),
+    (error) => told(place, number, false, error),
   );
 }
 
-/** Method, address and the headers of these names, a line each. No header holds a line break; an absent one is empty. */
-export function look(request, names) {
-  const { headers } = request;
-  let text = request.method + "\n" + request.url;
-  for (const name of names) text += "\n" + (headers.get(name) ?? "");
-  return text;
+/** Method, address and id, a line each. No header holds a line break; an absent id is empty. */
+export function look(request) {
+  return request.method + "\n" + request.url + "\n" + (request.headers.get("x-request-id") ?? "");
+}
+
+/** A header. */
+export function header(request, name) {
+  return request.headers.get(name);
 }
 
 /** The body, whole. */
@@ -49,11 +51,24 @@ export async function pieces(request, limit, patience) {
   return seen > limit ? undefined : new Blob(kept).arrayBuffer();
 }
 
-/** A response with the headers that all of ours have. */
-export function respond(status, id, bytes, allow) {
+/** A response with the headers that all of ours have. The body is text, or bytes of its own. */
+function response(status, id, body, allow) {
   const headers = { "content-type": "application/json", "cache-control": "no-store", "x-request-id": id };
   if (allow !== undefined) headers.allow = allow;
-  return new Response(bytes.slice(), { status, headers });
+  return new Response(body, { status, headers });
+}
+
+/** A response. */
+export function respond(status, id, bytes, allow) {
+  return response(status, id, bytes.slice(), allow);
+}
+
+/** A line for the log and a response: id, line and body in one text, with a line break between them. */
+export function conclude(ms, status, text, allow) {
+  const line = text.indexOf("\n") + 1;
+  const body = text.indexOf("\n", line) + 1;
+  log(ms, text.slice(line, body - 1));
+  return response(status, text.slice(0, line - 1), text.slice(body), allow);
 }
 
 /** The same response with headers that can be changed. */
@@ -61,9 +76,9 @@ export function copy(response) {
   return new Response(response.body, response);
 }
 
-/** A line for the log. */
-export function log(line) {
-  console.log(line);
+/** A line for the log, behind the time of its writing. */
+export function log(ms, line) {
+  console.log('{"time":"' + new Date(ms).toISOString() + '",' + line);
 }
 
 /** The request with another id, handed to another worker. */
@@ -71,6 +86,15 @@ export function forward(service, request, id) {
   const copy = new Request(request);
   copy.headers.set("x-request-id", id);
   return service.fetch(copy);
+}
+
+/** The same with the answer handed back as it comes; `instead` answers for a worker that does not. */
+export async function pass(service, request, id, started, context, instead) {
+  try {
+    return await forward(service, request, id);
+  } catch (error) {
+    return instead(request, id, started, context, error);
+  }
 }
 
 /**

@@ -5,8 +5,11 @@
 use worker::{
     js_sys::{Array, Object, Promise},
     wasm_bindgen::{self, JsValue, closure::Closure, prelude::wasm_bindgen},
-    web_sys,
+    web_sys, worker_sys,
 };
+
+/// Answers for a worker that did not, from the request, its id, when it came, its context and what went wrong.
+pub type Instead = dyn FnMut(web_sys::Request, String, f64, worker_sys::Context, JsValue) -> Promise;
 
 #[wasm_bindgen(module = "/src/border.js")]
 extern "C" {
@@ -29,13 +32,16 @@ extern "C" {
     pub fn deferred() -> Deferred;
 
     /// See `border.js`.
-    pub fn listen(listener: &Closure<dyn FnMut(u32, bool, JsValue)>);
+    pub fn listen(listener: &Closure<dyn FnMut(u32, u32, bool, JsValue)>);
 
     /// See `border.js`.
-    pub fn settle(promise: &Promise, ticket: u32);
+    pub fn settle(promise: &Promise, place: u32, number: u32);
 
     /// See `border.js`.
-    pub fn look(request: &web_sys::Request, names: &Array) -> String;
+    pub fn look(request: &web_sys::Request) -> String;
+
+    /// See `border.js`.
+    pub fn header(request: &web_sys::Request, name: &JsValue) -> Option<String>;
 
     /// See `border.js`.
     #[wasm_bindgen(catch)]
@@ -55,14 +61,33 @@ extern "C" {
 
     /// See `border.js`.
     #[wasm_bindgen(catch)]
+    pub fn conclude(
+        ms: f64,
+        status: u16,
+        text: &str,
+        allow: Option<&str>,
+    ) -> Result<web_sys::Response, JsValue>;
+
+    /// See `border.js`.
+    #[wasm_bindgen(catch)]
     pub fn copy(response: &web_sys::Response) -> Result<web_sys::Response, JsValue>;
 
     /// See `border.js`.
-    pub fn log(line: &str);
+    pub fn log(ms: f64, line: &str);
 
     /// See `border.js`.
     #[wasm_bindgen(catch)]
     pub fn forward(service: &JsValue, request: &web_sys::Request, id: &str) -> Result<Promise, JsValue>;
+
+    /// See `border.js`.
+    pub fn pass(
+        service: &JsValue,
+        request: &web_sys::Request,
+        id: &str,
+        started: f64,
+        context: &worker_sys::Context,
+        instead: &Closure<Instead>,
+    ) -> Promise;
 
     /// See `border.js`.
     pub fn post(url: &str, headers: &Object, bytes: &[u8], ms: u32) -> Promise;

@@ -1,13 +1,15 @@
-//! A request as a function sees it: method, address and the headers that are read, taken over in one piece.
+//! A request as a function sees it: method, address and id, taken over in one piece, and headers as they are asked for.
 //!
 //! Decides nothing. The `worker` crate's own request asks the runtime for each of these, some of them twice.
 
 use crate::border;
-use worker::{FromRequest, js_sys::Array, wasm_bindgen::JsValue, web_sys};
+use worker::{FromRequest, wasm_bindgen::JsValue, web_sys};
 
-/// What of the headers is read often; any other costs a question of its own.
-const HEADERS: [&str; 10] = [
-    "x-request-id",
+/// The header with the id of a request, which is taken over at once.
+const ID: &str = "x-request-id";
+
+/// Headers that are asked for often: their names are written for the runtime once.
+const KNOWN: [&str; 9] = [
     "authorization",
     "apikey",
     "content-length",
@@ -20,7 +22,7 @@ const HEADERS: [&str; 10] = [
 ];
 
 thread_local! {
-    static NAMES: Array = HEADERS.iter().map(|name| JsValue::from_str(name)).collect();
+    static NAMES: [JsValue; KNOWN.len()] = KNOWN.map(JsValue::from_str);
 }
 
 /// A request.
@@ -30,23 +32,43 @@ pub struct Incoming {
     seen: Seen,
 }
 
-/// What was taken over: a line each for method and address, then one for each of [`HEADERS`].
+/// What was taken over: method, address and id, a line each.
 #[derive(Debug)]
-struct Seen(String);
+struct Seen {
+    text: String,
+    /// Where the lines of address and id begin.
+    begin: [usize; 2],
+}
 
 impl Seen {
-    fn line(&self, number: usize) -> &str {
-        self.0.split('\n').nth(number).unwrap_or_default()
+    fn new(text: String) -> Self {
+        // Lines are short: looking at every byte is quicker than what looks for one in long texts.
+        let mut breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
+        let mut next = || breaks.next().unwrap_or(text.len());
+        let begin = [next(), next()];
+        Self { text, begin }
+    }
+
+    fn line(&self, from: usize, until: usize) -> &str {
+        self.text.get(from..until).unwrap_or_default().trim_end_matches('\n')
+    }
+
+    fn method(&self) -> &str {
+        self.line(0, self.begin[0])
+    }
+
+    fn id(&self) -> &str {
+        self.line(self.begin[1], self.text.len())
     }
 
     /// Path and query. An address is written by the runtime: behind scheme and host there is always a path, and `?` and
     /// `#` stand in it only where they begin something.
     fn target(&self) -> (&str, &str) {
-        let url = self.line(1);
-        let behind_scheme = url.find("://").map_or(0, |at| at + 3);
-        let (_, rest) = url.split_at(behind_scheme);
-        let (_, rest) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
-        let rest = rest.split('#').next().unwrap_or_default();
+        let url = self.line(self.begin[0], self.begin[1]);
+        let path =
+            url.bytes().enumerate().filter(|(_, byte)| *byte == b'/').nth(2).map_or(url.len(), |(at, _)| at);
+        let rest = url.get(path..).unwrap_or_default();
+        let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
         rest.split_once('?').unwrap_or((rest, ""))
     }
 }
@@ -58,17 +80,17 @@ impl FromRequest for Incoming {
 }
 
 impl Incoming {
-    /// Takes over what is read often.
+    /// Takes over what is always read.
     #[must_use]
     pub fn new(raw: web_sys::Request) -> Self {
-        let seen = Seen(NAMES.with(|names| border::look(&raw, names)));
+        let seen = Seen::new(border::look(&raw));
         Self { raw, seen }
     }
 
     /// The method as it was sent.
     #[must_use]
     pub fn method(&self) -> &str {
-        self.seen.line(0)
+        self.seen.method()
     }
 
     /// The path.
@@ -86,8 +108,9 @@ impl Incoming {
     /// A header's value; `None` when it is missing or blank.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
-        let value = match HEADERS.iter().position(|known| *known == name) {
-            Some(place) => self.seen.line(place + 2).to_owned(),
+        let value = match KNOWN.iter().position(|known| *known == name) {
+            Some(place) => NAMES.with(|names| border::header(&self.raw, names.get(place)?))?,
+            None if name == ID => self.seen.id().to_owned(),
             None => self.raw.headers().get(name).ok().flatten()?,
         };
         Some(value).filter(|value| !value.trim().is_empty())
@@ -105,17 +128,15 @@ mod tests {
     use super::*;
 
     fn seen(url: &str) -> Seen {
-        let mut lines = vec!["POST", url];
-        lines.extend(HEADERS.map(|name| if name == "origin" { "https://kiosk" } else { "" }));
-        Seen(lines.join("\n"))
+        Seen::new(format!("POST\n{url}\nan-id"))
     }
 
     #[test]
     fn every_line_is_found_where_it_was_put() {
         let seen = seen("https://a.example/functions/v1/x");
-        assert_eq!(seen.line(0), "POST");
-        let origin = 2 + HEADERS.iter().position(|name| *name == "origin").unwrap();
-        assert_eq!((seen.line(origin), seen.line(origin - 1), seen.line(99)), ("https://kiosk", "", ""));
+        assert_eq!((seen.method(), seen.id()), ("POST", "an-id"));
+        let without = Seen::new("GET\nhttps://a.example/\n".to_owned());
+        assert_eq!((without.method(), without.id(), without.target()), ("GET", "", ("/", "")));
     }
 
     #[test]

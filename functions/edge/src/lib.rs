@@ -23,6 +23,7 @@ pub mod serve;
 pub mod service;
 pub mod service_role;
 pub mod shop_access;
+mod slots;
 pub mod store_settings;
 pub mod task;
 pub mod telemetry;

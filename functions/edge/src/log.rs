@@ -5,6 +5,7 @@
 use crate::{border, clock};
 use ordak_core::sanitize::sanitize;
 use serde::Serialize;
+use std::borrow::Cow;
 
 /// Longest text in a line.
 const LONGEST: usize = 300;
@@ -23,26 +24,26 @@ pub enum Level {
     Success,
 }
 
-/// A line. Absent fields are left out.
+/// A line. Absent fields are left out; when it was written is put before them by `border.js`.
 #[derive(Debug, Serialize)]
 pub struct Line<'a> {
-    /// When it was written, RFC 3339.
-    pub time: String,
+    #[serde(skip)]
+    written_ms: u64,
     /// Level.
     pub level: Level,
     /// Which function writes.
     pub function: &'a str,
     /// Which request.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub request_id: Option<String>,
+    pub request_id: Option<Cow<'a, str>>,
     /// Which store, when it is known.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub store: Option<String>,
+    pub store: Option<Cow<'a, str>>,
     /// Which route or topic.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub route: Option<String>,
+    pub route: Option<Cow<'a, str>>,
     /// In a word, what came of it.
-    pub outcome: String,
+    pub outcome: Cow<'a, str>,
     /// HTTP status of the answer.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
@@ -50,16 +51,16 @@ pub struct Line<'a> {
     pub ms: u64,
     /// What was wrong, when it was our fault.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<String>,
+    pub error: Option<Cow<'a, str>>,
 }
 
 impl<'a> Line<'a> {
     /// A line of `function` about `outcome`, timed from `started_ms`.
     #[must_use]
-    pub fn new(function: &'a str, level: Level, outcome: &str, started_ms: u64) -> Self {
+    pub fn new(function: &'a str, level: Level, outcome: &'a str, started_ms: u64) -> Self {
         let now = clock::now_ms();
         Self {
-            time: clock::rfc3339(now),
+            written_ms: now,
             level,
             function,
             request_id: None,
@@ -74,14 +75,14 @@ impl<'a> Line<'a> {
 
     /// Names the request.
     #[must_use]
-    pub fn request(mut self, id: &str) -> Self {
+    pub fn request(mut self, id: &'a str) -> Self {
         self.request_id = Some(clean(id));
         self
     }
 
     /// Names store and route.
     #[must_use]
-    pub fn place(mut self, store: Option<&str>, route: Option<&str>) -> Self {
+    pub fn place(mut self, store: Option<&'a str>, route: Option<&'a str>) -> Self {
         self.store = store.map(clean);
         self.route = route.map(clean);
         self
@@ -89,7 +90,7 @@ impl<'a> Line<'a> {
 
     /// Adds the detail of a fault.
     #[must_use]
-    pub fn error(mut self, detail: Option<&str>) -> Self {
+    pub fn error(mut self, detail: Option<&'a str>) -> Self {
         self.error = detail.map(clean);
         self
     }
@@ -103,15 +104,31 @@ impl<'a> Line<'a> {
 
     /// Writes it. All levels go to the same stream, so that a line is a line and nothing else.
     pub fn write(&self) {
-        if let Ok(text) = serde_json::to_string(self) {
-            border::log(&text);
-        }
+        border::log(self.written_ms(), &self.fields());
+    }
+
+    /// When it was written, in milliseconds since 1970, as `border.js` takes it.
+    #[must_use]
+    pub fn written_ms(&self) -> f64 {
+        // A whole number far below 2^53.
+        #[allow(clippy::cast_precision_loss)]
+        let ms = self.written_ms as f64;
+        ms
+    }
+
+    /// What stands behind the time: the fields and the bracket that ends them.
+    #[must_use]
+    pub fn fields(&self) -> String {
+        let mut line = serde_json::to_string(self).unwrap_or_default();
+        line.drain(..1.min(line.len()));
+        line
     }
 }
 
 /// Masked, and cut: a line is for reading, whatever somebody put into a path.
-fn clean(text: &str) -> String {
-    sanitize(text).chars().take(LONGEST).collect()
+fn clean(text: &str) -> Cow<'_, str> {
+    let masked = sanitize(text);
+    if masked.len() <= LONGEST { masked } else { masked.chars().take(LONGEST).collect() }
 }
 
 #[cfg(test)]

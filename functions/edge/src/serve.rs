@@ -121,14 +121,13 @@ impl<S> Function<S> {
             Err(fault) => Err(fault.into()),
         };
         let answer = form(result.unwrap_or_else(|failure| Answer::failure(&failure)));
-        Line::new(self.name, level(&answer, call.method()), answer.outcome(), started)
+        let line = Line::new(self.name, level(&answer, call.method()), answer.outcome(), started)
             .request(&call.id)
             .place(call.store.as_deref().or(answer.store()), call.route.as_deref())
             .status(answer.status())
-            .error(answer.fault())
-            .write();
+            .error(answer.fault());
         tell(self.name, &call, &answer);
-        answer.into_response(&call.id)
+        answer.conclude(&line, &call.id)
     }
 }
 

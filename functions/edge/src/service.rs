@@ -4,13 +4,28 @@
 
 use crate::upstream::{self, Reply};
 use ordak_core::route;
-use std::time::Duration;
+use std::{cell::RefCell, time::Duration};
 use worker::{Env, js_sys::Reflect, wasm_bindgen::JsValue};
+
+thread_local! {
+    /// Names of functions that are bound, with those of their bindings as the runtime reads them.
+    static BOUND: RefCell<Vec<(String, JsValue)>> = const { RefCell::new(Vec::new()) };
+}
 
 /// The binding of a function, `None` when there is no such function.
 #[must_use]
 pub fn find(env: &Env, function: &str) -> Option<JsValue> {
-    Reflect::get(env, &route::binding_of(function).into()).ok().filter(JsValue::is_object)
+    let bound = |binding: &JsValue| Reflect::get(env, binding).ok().filter(JsValue::is_object);
+    let known = |bindings: &Vec<(String, JsValue)>| {
+        bindings.iter().find(|(known, _)| known == function).map(|(_, binding)| binding.clone())
+    };
+    if let Some(binding) = BOUND.with_borrow(known) {
+        return bound(&binding);
+    }
+    let binding = route::binding_of(function).into();
+    let found = bound(&binding)?;
+    BOUND.with_borrow_mut(|bindings| bindings.push((function.to_owned(), binding)));
+    Some(found)
 }
 
 /// Posts JSON, or nothing when it is empty, to a function at its own address and waits for the answer.

@@ -3,10 +3,12 @@
 //! The library's executor has one queue for all requests and empties it through `queueMicrotask`, and awaits a promise with
 //! two closures made for it; measured, that was an eighth of what refusing a webhook cost. Knows nothing of requests.
 
-use crate::border::{self, Deferred};
+use crate::{
+    border::{self, Deferred},
+    slots::{Key, Slots},
+};
 use std::{
     cell::{Cell, RefCell},
-    collections::BTreeMap,
     future::Future,
     pin::Pin,
     sync::Arc,
@@ -23,6 +25,8 @@ type Work = Pin<Box<dyn Future<Output = ()>>>;
 struct Task {
     work: Option<Work>,
     woken: bool,
+    /// Made with the first poll.
+    waker: Option<Waker>,
 }
 
 /// What became of a promise.
@@ -32,20 +36,18 @@ enum Fate {
     /// Fulfilled or rejected.
     Known(Result<JsValue, JsValue>),
     /// Nobody wants to know: this task is to go on then.
-    Later(u64),
+    Later(Key),
 }
 
 thread_local! {
-    static TASKS: RefCell<BTreeMap<u64, Task>> = const { RefCell::new(BTreeMap::new()) };
-    static FATES: RefCell<BTreeMap<u32, Fate>> = const { RefCell::new(BTreeMap::new()) };
-    static LAST_TASK: Cell<u64> = const { Cell::new(0) };
-    static LAST_FATE: Cell<u32> = const { Cell::new(0) };
+    static TASKS: RefCell<Slots<Task>> = const { RefCell::new(Slots::new()) };
+    static FATES: RefCell<Slots<Fate>> = const { RefCell::new(Slots::new()) };
     /// Whether who wakes is one of ours, who has put everything in order before.
     static IN_ORDER: Cell<bool> = const { Cell::new(false) };
     /// Hears of every promise. Told once per instance of the module.
-    static LISTENER: Closure<dyn FnMut(u32, bool, JsValue)> = {
-        let listener = Closure::new(|ticket, fulfilled, value: JsValue| {
-            tell(ticket, if fulfilled { Ok(value) } else { Err(value) });
+    static LISTENER: Closure<dyn FnMut(u32, u32, bool, JsValue)> = {
+        let listener = Closure::new(|place, number, fulfilled, value: JsValue| {
+            tell(Key { place, number }, if fulfilled { Ok(value) } else { Err(value) });
         });
         border::listen(&listener);
         listener
@@ -68,52 +70,51 @@ fn settle(deferred: &Deferred, result: Result<JsValue, JsValue>) {
 }
 
 fn spawn(work: impl Future<Output = ()> + 'static) {
-    let id = LAST_TASK.get() + 1;
-    LAST_TASK.set(id);
-    TASKS.with_borrow_mut(|tasks| tasks.insert(id, Task { work: Some(Box::pin(work)), woken: false }));
-    run(id);
+    let work: Work = Box::pin(work);
+    run(TASKS.with_borrow_mut(|tasks| tasks.put(Task { work: Some(work), woken: false, waker: None })));
 }
 
-struct Alarm(u64);
+struct Alarm(Key);
 
 impl Wake for Alarm {
     fn wake(self: Arc<Self>) {
-        let is_polled = TASKS.with_borrow(|tasks| tasks.get(&self.0).is_some_and(|task| task.work.is_none()));
+        let is_polled =
+            TASKS.with_borrow_mut(|tasks| tasks.get(self.0).is_some_and(|task| task.work.is_none()));
         if is_polled || IN_ORDER.replace(false) {
             run(self.0);
         } else {
             // Others wake first and then note why: the `worker` crate's timer does. They are let finish.
-            let ticket = ticket(Fate::Later(self.0));
-            LISTENER.with(|_| border::settle(&Promise::resolve(&JsValue::NULL), ticket));
+            hear(&Promise::resolve(&JsValue::NULL), Fate::Later(self.0));
         }
     }
 }
 
 /// Polls a task until it waits for something. Who wakes a task while it is polled has it polled once more.
-fn run(id: u64) {
-    let waker = Waker::from(Arc::new(Alarm(id)));
-    let take = |tasks: &mut BTreeMap<u64, Task>| {
-        let task = tasks.get_mut(&id)?;
+fn run(key: Key) {
+    let take = |tasks: &mut Slots<Task>| {
+        let task = tasks.get(key)?;
         task.woken = true;
-        task.work.take()
+        let work = task.work.take()?;
+        let waker = task.waker.get_or_insert_with(|| Waker::from(Arc::new(Alarm(key))));
+        Some((work, waker.clone()))
     };
-    let Some(mut work) = TASKS.with_borrow_mut(take) else { return };
+    let Some((mut work, waker)) = TASKS.with_borrow_mut(take) else { return };
     loop {
-        change(id, |task| task.woken = false);
+        change(key, |task| task.woken = false);
         if work.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-            TASKS.with_borrow_mut(|tasks| tasks.remove(&id));
-            return;
+            let done = TASKS.with_borrow_mut(|tasks| tasks.take(key));
+            return drop((done, work));
         }
-        let woken = TASKS.with_borrow(|tasks| tasks.get(&id).is_some_and(|task| task.woken));
+        let woken = TASKS.with_borrow_mut(|tasks| tasks.get(key).is_some_and(|task| task.woken));
         if !woken {
-            return change(id, |task| task.work = Some(work));
+            return change(key, |task| task.work = Some(work));
         }
     }
 }
 
-fn change(id: u64, how: impl FnOnce(&mut Task)) {
+fn change(key: Key, how: impl FnOnce(&mut Task)) {
     TASKS.with_borrow_mut(|tasks| {
-        if let Some(task) = tasks.get_mut(&id) {
+        if let Some(task) = tasks.get(key) {
             how(task);
         }
     });
@@ -122,21 +123,19 @@ fn change(id: u64, how: impl FnOnce(&mut Task)) {
 /// A promise, awaited.
 #[derive(Debug)]
 pub struct Settled {
-    ticket: u32,
+    ticket: Key,
 }
 
 /// Waits for a promise.
 #[must_use]
 pub fn settled(promise: &Promise) -> Settled {
-    let ticket = ticket(Fate::Open(None));
-    LISTENER.with(|_| border::settle(promise, ticket));
-    Settled { ticket }
+    Settled { ticket: hear(promise, Fate::Open(None)) }
 }
 
-fn ticket(fate: Fate) -> u32 {
-    let ticket = LAST_FATE.get().wrapping_add(1);
-    LAST_FATE.set(ticket);
-    FATES.with_borrow_mut(|fates| fates.insert(ticket, fate));
+/// Is told what becomes of a promise.
+fn hear(promise: &Promise, fate: Fate) -> Key {
+    let ticket = FATES.with_borrow_mut(|fates| fates.put(fate));
+    LISTENER.with(|_| border::settle(promise, ticket.place, ticket.number));
     ticket
 }
 
@@ -144,30 +143,33 @@ impl Future for Settled {
     type Output = Result<JsValue, JsValue>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        FATES.with_borrow_mut(|fates| match fates.remove(&self.ticket) {
-            Some(Fate::Known(result)) => Poll::Ready(result),
-            _ => {
-                fates.insert(self.ticket, Fate::Open(Some(context.waker().clone())));
+        FATES.with_borrow_mut(|fates| match fates.get(self.ticket) {
+            Some(fate @ Fate::Known(_)) => {
+                let known = std::mem::replace(fate, Fate::Open(None));
+                fates.take(self.ticket);
+                if let Fate::Known(result) = known { Poll::Ready(result) } else { Poll::Pending }
+            }
+            Some(fate) => {
+                *fate = Fate::Open(Some(context.waker().clone()));
                 Poll::Pending
             }
+            None => Poll::Pending,
         })
     }
 }
 
 impl Drop for Settled {
     fn drop(&mut self) {
-        FATES.with_borrow_mut(|fates| fates.remove(&self.ticket));
+        let forgotten = FATES.with_borrow_mut(|fates| fates.take(self.ticket));
+        drop(forgotten);
     }
 }
 
 /// What has become of a promise. Nobody may be waiting any more.
-fn tell(ticket: u32, result: Result<JsValue, JsValue>) {
-    let before = FATES.with_borrow_mut(|fates| {
-        let before = fates.remove(&ticket)?;
-        if !matches!(before, Fate::Later(_)) {
-            fates.insert(ticket, Fate::Known(result));
-        }
-        Some(before)
+fn tell(ticket: Key, result: Result<JsValue, JsValue>) {
+    let before = FATES.with_borrow_mut(|fates| match fates.get(ticket)? {
+        Fate::Later(_) => fates.take(ticket),
+        fate => Some(std::mem::replace(fate, Fate::Known(result))),
     });
     match before {
         Some(Fate::Open(Some(waker))) => {
@@ -185,19 +187,20 @@ mod tests {
     use super::*;
     use std::rc::Rc;
 
-    fn known(ticket: u32) -> bool {
-        FATES.with_borrow(|fates| fates.contains_key(&ticket))
+    fn known(ticket: Key) -> bool {
+        FATES.with_borrow_mut(|fates| fates.get(ticket).is_some())
     }
 
-    fn open(ticket: u32) -> Settled {
-        FATES.with_borrow_mut(|fates| fates.insert(ticket, Fate::Open(None)));
-        Settled { ticket }
+    fn open() -> (Key, Settled) {
+        let ticket = FATES.with_borrow_mut(|fates| fates.put(Fate::Open(None)));
+        (ticket, Settled { ticket })
     }
 
     #[test]
     fn a_task_goes_on_where_it_is_told() {
         let steps = Rc::new(Cell::new(0));
-        let (seen, first, second) = (Rc::clone(&steps), open(1), open(2));
+        let ((one, first), (two, second)) = (open(), open());
+        let seen = Rc::clone(&steps);
         spawn(async move {
             seen.set(1);
             assert!(first.await.is_ok());
@@ -206,27 +209,27 @@ mod tests {
             seen.set(3);
         });
         assert_eq!(steps.get(), 1, "begun at once");
-        tell(1, Ok(JsValue::NULL));
+        tell(one, Ok(JsValue::NULL));
         assert_eq!(steps.get(), 2);
-        tell(1, Ok(JsValue::NULL));
+        tell(one, Ok(JsValue::NULL));
         assert_eq!(steps.get(), 2, "told twice, once heard");
-        tell(2, Err(JsValue::NULL));
+        tell(two, Err(JsValue::NULL));
         assert_eq!(steps.get(), 3);
-        assert!(!known(1) && !known(2));
-        assert_eq!(TASKS.with_borrow(BTreeMap::len), 0, "nothing is left");
+        assert!(!known(one) && !known(two));
+        assert!(TASKS.with_borrow(Slots::is_empty), "nothing is left");
     }
 
     #[test]
     fn what_is_known_early_is_not_waited_for_and_what_is_given_up_is_forgotten() {
-        let (early, given_up) = (open(3), open(4));
-        tell(3, Ok(JsValue::NULL));
+        let ((three, early), (four, given_up)) = (open(), open());
+        tell(three, Ok(JsValue::NULL));
         let done = Rc::new(Cell::new(false));
         let seen = Rc::clone(&done);
         spawn(async move { seen.set(early.await.is_ok()) });
         assert!(done.get());
         drop(given_up);
-        tell(4, Ok(JsValue::NULL));
-        assert!(!known(4));
+        tell(four, Ok(JsValue::NULL));
+        assert!(!known(four));
     }
 
     #[test]

@@ -14,10 +14,14 @@ use worker::{
 /// # Errors
 /// A fault when it does not.
 pub async fn to(function: &JsValue, request: &Incoming, name: &str, id: &str) -> Result<Response, Failure> {
-    pass(function, request, id).await.map_err(|error| {
-        let error = worker::Error::from(error);
-        Fault::unavailable(format!("{name} did not answer: {error}")).into()
-    })
+    pass(function, request, id).await.map_err(|error| unanswered(name, error).into())
+}
+
+/// What a function's silence is.
+#[must_use]
+pub fn unanswered(name: &str, error: JsValue) -> Fault {
+    let error = worker::Error::from(error);
+    Fault::unavailable(format!("{name} did not answer: {error}"))
 }
 
 async fn pass(function: &JsValue, request: &Incoming, id: &str) -> Result<Response, JsValue> {

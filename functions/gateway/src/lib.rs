@@ -17,6 +17,7 @@ use ordak_core::{
 };
 use ordak_edge::{
     answer::Answer,
+    border::{self, Instead},
     clock,
     incoming::Incoming,
     isolate::{PerIsolate, getter, variables},
@@ -27,7 +28,7 @@ use std::rc::Rc;
 use worker::{
     Context, Env, ScheduleContext, ScheduledEvent, event,
     js_sys::Promise,
-    wasm_bindgen::prelude::wasm_bindgen,
+    wasm_bindgen::prelude::{Closure, wasm_bindgen},
     web_sys::{self, Response},
     worker_sys,
 };
@@ -50,15 +51,62 @@ fn settings(env: &Env) -> Result<Rc<GatewaySettings>, Fault> {
     })
 }
 
+thread_local! {
+    /// Answers for a function that did not. Made once per instance of the module.
+    static INSTEAD: Closure<Instead> = Closure::new(|request, id: String, started: f64, context, error| {
+        let context = Context::new(context);
+        task::promise(async move {
+            let request = Incoming::new(request);
+            let name = function_of(&request).unwrap_or_default();
+            let fault = forward::unanswered(name, error);
+            // As `clock::now_ms` gave it.
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+            let started = started as u64;
+            Ok(refuse(&fault.into(), request.path(), started, &id, &context)?.into())
+        })
+    });
+}
+
 /// The handler of requests.
 #[wasm_bindgen]
 pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
-    let context = Context::new(context);
-    task::promise(async move { Ok(answer(Incoming::new(request), env, context).await?.into()) })
+    let call = Arrived { started: clock::now_ms(), request: Incoming::new(request) };
+    straight(&call, &env, &context).unwrap_or_else(|| {
+        let context = Context::new(context);
+        task::promise(async move { Ok(answer(call, env, context).await?.into()) })
+    })
 }
 
-async fn answer(request: Incoming, env: Env, context: Context) -> worker::Result<Response> {
-    let started = clock::now_ms();
+/// A request, and when it came.
+struct Arrived {
+    started: u64,
+    request: Incoming,
+}
+
+/// Hands a request on whose answer the gateway need not see again: nearly every one. `None` for any other.
+fn straight(call: &Arrived, env: &Env, context: &worker_sys::Context) -> Option<Promise> {
+    let Arrived { started, request } = call;
+    let name = function_of(request).filter(|_| request.method() != "OPTIONS")?;
+    let settings = settings(env).ok()?;
+    if cors::permitted(request.path(), request.header("origin"), &settings.kiosk_origins).is_some() {
+        return None;
+    }
+    let (function, id) = (service::find(env, name)?, request_id::of(request));
+    // A whole number far below 2^53.
+    #[allow(clippy::cast_precision_loss)]
+    let started = *started as f64;
+    Some(INSTEAD.with(|instead| border::pass(&function, request.raw(), &id, started, context, instead)))
+}
+
+fn function_of(request: &Incoming) -> Option<&str> {
+    match route::parse(request.path()) {
+        Route::Function { name, .. } => Some(name),
+        Route::Health | Route::Unknown => None,
+    }
+}
+
+async fn answer(call: Arrived, env: Env, context: Context) -> worker::Result<Response> {
+    let Arrived { started, request } = call;
     let id = request_id::of(&request);
     let (origin, path) = (request.header("origin"), request.path().to_owned());
     let settings = settings(&env);
@@ -71,19 +119,28 @@ async fn answer(request: Incoming, env: Env, context: Context) -> worker::Result
     let response = match reply {
         Ok(Reply::Passed(response)) => response,
         Ok(Reply::Own(answer)) => finish(answer, &path, started, &id)?,
-        Err(failure) => {
-            if let Failure::Fault(fault) = &failure
-                && let Some(telling) = told(fault, &path, &id)
-            {
-                context.wait_until(telling);
-            }
-            finish(Answer::failure(&failure), &path, started, &id)?
-        }
+        Err(failure) => refuse(&failure, &path, started, &id, &context)?,
     };
     match permitted {
         Some(origin) => cors::permit(response, &origin),
         None => Ok(response),
     }
+}
+
+/// Answers with an error; a fault is told to Sentry as well.
+fn refuse(
+    failure: &Failure,
+    path: &str,
+    started: u64,
+    id: &str,
+    context: &Context,
+) -> worker::Result<Response> {
+    if let Failure::Fault(fault) = failure
+        && let Some(telling) = told(fault, path, id)
+    {
+        context.wait_until(telling);
+    }
+    finish(Answer::failure(failure), path, started, id)
 }
 
 /// What the gateway has to say.

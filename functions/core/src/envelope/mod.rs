@@ -7,7 +7,7 @@ mod failure;
 
 pub use failure::{Failure, Fault, Rejection};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, ser::SerializeStruct};
 use serde_json::{Value, json};
 use std::fmt;
 
@@ -172,7 +172,20 @@ impl Envelope {
 
 impl Serialize for Envelope {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.to_json().serialize(serializer)
+        let mut object = serializer.serialize_struct("Envelope", 3)?;
+        match self {
+            Self::Done { data, already_done } => {
+                object.serialize_field("ok", &true)?;
+                object.serialize_field("data", data)?;
+                object.serialize_field("already_done", already_done)?;
+            }
+            Self::Refused { code, message } => {
+                object.serialize_field("ok", &false)?;
+                object.serialize_field("code", code.as_str())?;
+                object.serialize_field("message", message)?;
+            }
+        }
+        object.end()
     }
 }
 
