@@ -82,11 +82,36 @@ fn scan(body: &[u8]) -> Result<bool, DocumentError> {
     Ok(storable)
 }
 
+/// How many bytes of a string stand before the next quote or backslash. Eight are looked at together: bodies are long.
+#[must_use]
+pub fn in_string(text: &[u8]) -> usize {
+    let (words, _) = text.as_chunks::<8>();
+    let quiet = words.iter().position(|word| {
+        let word = u64::from_le_bytes(*word);
+        has_zero(word ^ (EACH * u64::from(b'"'))) || has_zero(word ^ (EACH * u64::from(b'\\')))
+    });
+    let seen = quiet.unwrap_or(words.len()) * 8;
+    let rest = text.get(seen..).unwrap_or_default();
+    seen + rest.iter().position(|byte| matches!(byte, b'"' | b'\\')).unwrap_or(rest.len())
+}
+
+/// One in each byte.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// Whether one of the eight bytes is zero.
+fn has_zero(word: u64) -> bool {
+    word.wrapping_sub(EACH) & !word & (EACH << 7) != 0
+}
+
 /// Moves behind the closing quote; tells whether every escape in the string can be stored.
 fn skip_string(rest: &mut &[u8]) -> bool {
     let mut storable = true;
     let mut high_surrogate = false;
     loop {
+        if !high_surrogate {
+            // Most of a body is this: letters of which none means anything here.
+            *rest = rest.get(in_string(rest)..).unwrap_or_default();
+        }
         match *rest {
             [] => return storable,
             [b'"', tail @ ..] => {
@@ -177,6 +202,21 @@ mod tests {
         }
         assert_eq!(check(b"\"\xff\""), Err(DocumentError::NotJson));
         assert_eq!(check(b"\x1f\x8b\x08\x00"), Err(DocumentError::NotJson));
+    }
+
+    #[test]
+    fn finds_the_end_of_what_is_plain_wherever_it_is() {
+        for length in 0..40 {
+            for filling in [0x00, b' ', b'a', b'!', b'#', b'[', b']', 0x80, 0xa2, 0xdc, 0xff] {
+                let text = vec![filling; length];
+                assert_eq!(in_string(&text), length);
+                for (at, end) in (0..length).flat_map(|at| [(at, b'"'), (at, b'\\')]) {
+                    let mut text = text.clone();
+                    text[at] = end;
+                    assert_eq!(in_string(&text), at, "{text:?}");
+                }
+            }
+        }
     }
 
     #[test]

@@ -5,10 +5,10 @@
 //! nobody asks for is skipped without being built. Expects text that [`crate::document::check`] has passed; on any
 //! other it finds nothing. Knows nothing of orders.
 
+mod pieces;
+
 use crate::decimal::Decimal;
-use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
-use serde_json::value::RawValue;
-use std::fmt;
+use pieces::Pieces;
 
 /// One JSON value, as received.
 #[derive(Clone, Copy, Debug)]
@@ -74,23 +74,39 @@ impl<'a> Field<'a> {
 
     /// Every member of an object, in order, until the visitor says false.
     pub fn entries(self, visit: &mut dyn FnMut(&str, Field<'a>) -> bool) {
-        if self.is_object() {
-            let _ = serde_json::Deserializer::from_str(self.0).deserialize_map(Entries(visit));
+        let mut pieces = Pieces::of(self.0, b'{');
+        while let Some(name) = pieces.next() {
+            let Some(value) = pieces.next() else { return };
+            let wanted = match name.plain() {
+                Some(name) => visit(name, value),
+                None => name.text().is_some_and(|name| visit(&name, value)),
+            };
+            if !wanted {
+                return;
+            }
         }
     }
 
     /// Every element of a list, in order, until the visitor says false. Anything but a list has none.
     pub fn elements(self, visit: &mut dyn FnMut(Field<'a>) -> bool) {
-        if self.is_list() {
-            let _ = serde_json::Deserializer::from_str(self.0).deserialize_seq(Elements(visit));
+        for element in Pieces::of(self.0, b'[') {
+            if !visit(element) {
+                return;
+            }
         }
+    }
+
+    /// A text without escapes, as it stands.
+    fn plain(self) -> Option<&'a str> {
+        let text = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        (!text.as_bytes().contains(&b'\\')).then_some(text)
     }
 
     /// A text; numbers and booleans as they are written. Objects, lists and `null` are no text.
     #[must_use]
     pub fn text(self) -> Option<String> {
         match self.first() {
-            b'"' => serde_json::from_str(self.0).ok(),
+            b'"' => self.plain().map(str::to_owned).or_else(|| serde_json::from_str(self.0).ok()),
             b'-' | b'0'..=b'9' | b't' | b'f' => Some(self.0.to_owned()),
             _ => None,
         }
@@ -143,74 +159,6 @@ impl<'a, const N: usize> Members<'a, N> {
     #[must_use]
     pub fn pick<const M: usize>(&self, names: [&str; M]) -> [Option<Field<'a>>; M] {
         names.map(|name| self.get(name))
-    }
-}
-
-struct Name<'v>(&'v mut String);
-
-impl<'de> DeserializeSeed<'de> for Name<'_> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_str(self)
-    }
-}
-
-impl Visitor<'_> for Name<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a name")
-    }
-
-    fn visit_str<E>(self, name: &str) -> Result<(), E> {
-        self.0.clear();
-        self.0.push_str(name);
-        Ok(())
-    }
-}
-
-struct Entries<'v, 'de>(&'v mut dyn FnMut(&str, Field<'de>) -> bool);
-
-impl<'de> Visitor<'de> for Entries<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let mut name = String::new();
-        let mut wanted = true;
-        while map.next_key_seed(Name(&mut name))?.is_some() {
-            if wanted {
-                let value: &RawValue = map.next_value()?;
-                wanted = (self.0)(&name, Field::document(value.get()));
-            } else {
-                map.next_value::<IgnoredAny>()?;
-            }
-        }
-        Ok(())
-    }
-}
-
-struct Elements<'v, 'de>(&'v mut dyn FnMut(Field<'de>) -> bool);
-
-impl<'de> Visitor<'de> for Elements<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        let mut wanted = true;
-        while wanted {
-            let Some(value) = seq.next_element::<&RawValue>()? else { return Ok(()) };
-            wanted = (self.0)(Field::document(value.get()));
-        }
-        while seq.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
     }
 }
 
