@@ -46,7 +46,8 @@ impl Place {
         if !hello.main.is_file() {
             functions::build::some(checkout, &tools, std::slice::from_ref(&hello)).await?;
         }
-        let settings = settings::of_functions(layout, &Backend::Local)?;
+        let mut settings = settings::of_functions(layout, &Backend::Local)?;
+        settings.retain(|(name, _)| !is_of_a_sink(name));
         Ok(Self { layout: layout.clone(), functions, hello, settings, tools })
     }
 
@@ -86,4 +87,9 @@ impl Place {
     pub async fn peer(&self, name: &str) -> Result<Worker> {
         Ok(Worker::peer(&self.layout, &self.tools, name).await?.with_settings(&self.settings))
     }
+}
+
+/// Whether a setting says who is told of each use: peers tell nobody, so Ordak does not either.
+fn is_of_a_sink(name: &str) -> bool {
+    ["SENTRY_", "POSTHOG_"].iter().any(|sink| name.starts_with(sink))
 }
