@@ -18,11 +18,17 @@ const TURN: Duration = Duration::from_secs(3);
 const WARM_UP: Duration = Duration::from_secs(4);
 /// Bodies that take turns.
 const BODIES: usize = 64;
-/// The answer of everybody.
+/// The answer of those who look at the signature.
 const REFUSAL: Expected = Expected { status: 401, part: "UNAUTHENTICATED" };
 
 const ORDAK: &str = "Ordak";
 const TYPESCRIPT: &str = "TypeScript, WebCrypto";
+/// They read nothing and answer everybody alike: what a request costs before anything is done for it, in Rust with the
+/// library's own entry, and in a script.
+const HELLO: &str = "Rust hello world";
+const EMPTY: &str = "empty script";
+
+const PROCESSES: [&str; 4] = ["bench-edge-1", "bench-edge-2", "bench-edge-3", "bench-edge-4"];
 
 /// What is measured of each turn.
 const METRICS: [Metric; 4] = [
@@ -39,24 +45,28 @@ pub async fn run(place: &Place) -> Result<Vec<Comparison>> {
     let own =
         || async { place.function("order-ingest").await.map(|worker| worker.bound("QUEUE_WORKER", "idle")) };
     let idle = place.peer("idle").await?;
-    let alone = [vec![own().await?, idle.clone()], vec![place.peer("order-ingest").await?]];
+    let alone = vec![
+        (ORDAK, vec![own().await?, idle.clone()], REFUSAL),
+        (TYPESCRIPT, vec![place.peer("order-ingest").await?], REFUSAL),
+        (HELLO, vec![place.worker(&place.hello).await?], Expected { status: 200, part: "hello" }),
+        (EMPTY, vec![idle.clone()], Expected { status: 200, part: "{}" }),
+    ];
     let gateway = place.function("gateway").await?;
     let gateway = gateway.every_service_but("ORDER_INGEST", "idle");
-    let behind = [
-        vec![gateway, own().await?, idle],
-        vec![
-            place.peer("gateway").await?.bound("ORDER_INGEST", "order-ingest"),
-            place.peer("order-ingest").await?,
-        ],
+    let theirs = vec![
+        place.peer("gateway").await?.bound("ORDER_INGEST", "order-ingest"),
+        place.peer("order-ingest").await?,
     ];
+    let behind = vec![(ORDAK, vec![gateway, own().await?, idle], REFUSAL), (TYPESCRIPT, theirs, REFUSAL)];
     let mut comparisons = Vec::new();
-    for (what, goals, groups) in [("alone", &GOALS[..], &alone), ("behind a gateway", &[][..], &behind)] {
-        let running = [
-            Workerd::start(&place.layout, "bench-ordak", &groups[0])?,
-            Workerd::start(&place.layout, "bench-typescript", &groups[1])?,
-        ];
+    for (what, goals, groups) in [("alone", &GOALS[..], alone), ("behind a gateway", &[][..], behind)] {
+        let mut running = Vec::new();
+        for ((name, workers, expected), process) in groups.into_iter().zip(PROCESSES) {
+            let workerd = Workerd::start(&place.layout, process, &workers)?;
+            running.push(Running { name, workerd, expected });
+        }
         let result = compare(place, what, goals, &running).await;
-        for (workerd, name) in running.into_iter().zip([ORDAK, TYPESCRIPT]) {
+        for Running { name, workerd, .. } in running {
             let words = workerd.last_words();
             workerd.stop().await?;
             if result.is_err() {
@@ -68,21 +78,17 @@ pub async fn run(place: &Place) -> Result<Vec<Comparison>> {
     Ok(comparisons)
 }
 
-async fn compare(
-    place: &Place,
-    what: &str,
-    goals: &[Goal],
-    running: &[Workerd; 2],
-) -> Result<Vec<Comparison>> {
+async fn compare(place: &Place, what: &str, goals: &[Goal], running: &[Running]) -> Result<Vec<Comparison>> {
     let mut orders = Orders::of_one_line(&place.layout.checkout, 900_000_000)?;
     let mut comparisons = Vec::new();
+    let names: Vec<&'static str> = running.iter().map(|one| one.name).collect();
     for kilobytes in [7, 32] {
         let shots = (0..BODIES).map(|_| orders.forgery(kilobytes * 1024)).collect::<Result<Arc<[Shot]>>>()?;
-        for workerd in running {
-            turn(workerd, &shots, WARM_UP).await?;
+        for one in running {
+            turn(one, &shots, WARM_UP).await?;
         }
         let title = format!("edge: a wrong signature on {kilobytes} KB, {what}");
-        let mut comparison = Comparison::new(title, &METRICS, &[ORDAK, TYPESCRIPT], goals);
+        let mut comparison = Comparison::new(title, &METRICS, &names, goals);
         comparison
             .run(async |who, _| turn(running.get(who).context("nobody's turn")?, &shots, TURN).await)
             .await?;
@@ -91,9 +97,17 @@ async fn compare(
     Ok(comparisons)
 }
 
-async fn turn(workerd: &Workerd, shots: &Arc<[Shot]>, time: Duration) -> Result<Vec<f64>> {
+/// A contender.
+struct Running {
+    name: &'static str,
+    workerd: Workerd,
+    expected: Expected,
+}
+
+async fn turn(running: &Running, shots: &Arc<[Shot]>, time: Duration) -> Result<Vec<f64>> {
+    let Running { workerd, expected, .. } = running;
     let before = workerd.cpu_ms();
-    let outcome = load::fire(workerd.address, shots, Volume::For(time), REFUSAL).await?;
+    let outcome = load::fire(workerd.address, shots, Volume::For(time), *expected).await?;
     let cpu_us = (workerd.cpu_ms() - before) * 1000.0 / outcome.times_ms.len() as f64;
     Ok(vec![outcome.per_second(), outcome.percentile(50), outcome.percentile(99), cpu_us])
 }
