@@ -73,6 +73,7 @@ declare
     v_topics text[];
     v_lanes private.work_lane[];
     v_given_up jsonb;
+    v_quota integer;
     v_now timestamptz;
     v_wait_ms bigint;
     v_ids bigint[];
@@ -152,6 +153,7 @@ begin
 
     if cardinality(v_lanes) = 1 and v_lanes[1].topic <> 'inventory_push' then
         -- The usual case, in which nothing is shared and no two items belong together.
+        v_quota := case when v_lanes[1].gated then v_lanes[1].quota else v_limit end;
         select array_agg(f.id)
         into v_ids
         from (
@@ -164,10 +166,10 @@ begin
                     and w.topic = v_lanes[1].topic and w.store = v_lanes[1].store and w.priority = p.priority
                     and w.next_retry_at <= v_now
                 order by w.next_retry_at, w.id
-                limit v_lanes[1].quota
+                limit v_quota
                 for update skip locked
             ) d
-            limit v_lanes[1].quota
+            limit v_quota
         ) f;
     else
         v_ids := private.choose_work(v_lanes, v_topics, v_limit, v_now);

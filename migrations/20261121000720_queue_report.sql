@@ -268,13 +268,13 @@ begin
     end if;
     if v_unset is not null then
         perform private.enqueue_alert(
-            u.store, 'misconfigured', jsonb_build_object('topics', u.topics, 'error', u.error)
+            u.store, 'misconfigured', jsonb_build_object('topics', jsonb_build_array(u.topic), 'error', u.error), u.topic
         )
         from (
-            select r.store, jsonb_agg(distinct r.topic) as topics, min(r.error) as error
+            select r.store, r.topic, min(r.error) as error
             from jsonb_to_recordset(v_unset) as r (store text, topic text, error text)
-            group by r.store
-            order by r.store
+            group by r.store, r.topic
+            order by r.store, r.topic
         ) u;
     end if;
     if exists (
@@ -321,7 +321,7 @@ begin
 
     -- Every change wakes a drain, and most find that another has done the work: they add nothing to any figure but
     -- that somebody drains. A little less than a minute, so that each tick of the clock is on record.
-    if coalesce(p_claimed, 0) = 0 and exists (
+    if coalesce(p_claimed, 0) = 0 and coalesce(p_dead, 0) = 0 and exists (
         select 1 from public.worker_runs r where r.finished_at > now() - interval '50 seconds'
     ) then
         return private.ok(jsonb_build_object('id', null), true);
@@ -342,4 +342,4 @@ revoke execute on function public.record_worker_run(text, timestamptz, integer, 
 grant execute on function public.record_worker_run(text, timestamptz, integer, integer, integer, integer, jsonb)
     to service_role;
 comment on function public.record_worker_run(text, timestamptz, integer, integer, integer, integer, jsonb) is
-    'Records one drain, from which health reads rates and the time of the last run. One that claimed nothing is left out when another was recorded within 50 seconds: the last run is at most so much later than it says. Has people told of work under an unknown topic. Returns {id}, null when left out. Callable by service_role. Codes: BAD_INPUT.';
+    'Records one drain, from which health reads rates and the time of the last run. One that claimed nothing, and found nothing dead, is left out when another was recorded within 50 seconds: the last run is at most so much later than it says. Has people told of work under an unknown topic. Returns {id}, null when left out. Callable by service_role. Codes: BAD_INPUT.';

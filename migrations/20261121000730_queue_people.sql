@@ -78,6 +78,8 @@ begin
             status = 'pending',
             retry_count = 0,
             next_retry_at = now(),
+            -- What is wrong will be found out anew, and told.
+            error_class = null,
             finished_at = null,
             discarded_at = null
         from seen

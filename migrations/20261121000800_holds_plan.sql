@@ -63,7 +63,11 @@ begin
             r.title,
             r.variant_title,
             r.quantity - least(r.quantity, c.refunded),
-            least(r.consumed::bigint + least(r.quantity, c.refunded, c.lost), 2147483647)::integer,
+            -- Both numbers of a line together are a number that an integer holds.
+            least(
+                r.consumed::bigint + least(r.quantity, c.refunded, c.lost),
+                2147483647 - r.quantity + least(r.quantity, c.refunded)
+            )::integer,
             r.price,
             r.gift_card,
             r.properties

@@ -112,18 +112,25 @@ begin
         'create policy %I on public.%I for select to service_role using (true)', v_name || '_select_service', v_name
     );
 
-    -- Attaching locks orders, and one after the other the tables whose rows belong to them, while others write these in an
-    -- order of their own. So all at once or none, for some seconds: who holds nothing is in nobody's way.
-    select string_agg(distinct k.conrelid::regclass::text, ', ') into v_tables
+    -- Attaching locks orders and, one after the other, the tables that refer to orders or that orders refer to, while others
+    -- write these in an order of their own. So orders first, whose new writers then line up behind, and the others at once
+    -- or not at all: who gives up orders again is in nobody's way for long.
+    select string_agg(distinct n.name, ', ') into v_tables
     from pg_catalog.pg_constraint k
-    where k.contype = 'f' and k.confrelid = 'public.orders'::regclass;
-    for attempt in 1..100 loop
+    cross join lateral (values (k.conrelid::regclass::text), (k.confrelid::regclass::text)) as n (name)
+    where k.contype = 'f' and 'public.orders'::regclass in (k.conrelid, k.confrelid) and k.conparentid = 0;
+    for attempt in 1..20 loop
         begin
-            execute format('lock table public.orders, %s in share row exclusive mode nowait', v_tables);
+            perform set_config('lock_timeout', '250ms', true);
+            lock table public.orders in share row exclusive mode;
+            execute format('lock table %s in share row exclusive mode nowait', v_tables);
             exit;
         exception
             when lock_not_available then
-                perform pg_sleep(0.03);
+                if attempt = 20 then
+                    raise;
+                end if;
+                perform pg_sleep(0.05);
         end;
     end loop;
     execute format('alter table public.orders attach partition public.%I for values in (%L)', v_name, p_store);

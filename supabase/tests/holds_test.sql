@@ -1,6 +1,6 @@
 -- Stock: held by difference, never twice, never below zero, and given to those who wait.
 begin;
-select plan(68);
+select plan(69);
 
 insert into public.inventory_items (store, sku, opening_ats, ats, tracked) values
     ('bannos', 'H-A', 10, 10, true), ('bannos', 'H-B', 10, 10, true), ('bannos', 'H-U', 10, 10, false),
@@ -229,6 +229,10 @@ select is(
     'an order of two lines that are too much together'
 );
 select is(pg_temp.held(8408) || ' ' || pg_temp.ats('H-M'), '1:2147483647+0 2:0+2147483647 0', 'gets the first');
+select is(
+    pg_temp.deliver(8409, 0, pg_temp.line('1', 'H-M', 2147483647, '{"consumed": 2147483647}')), 'created',
+    'a line that wants and lost as much as can be is no error'
+);
 
 -- Who may
 set local role authenticated;

@@ -1,6 +1,6 @@
 -- Circuit breakers and calls for patience: a dead system is left alone, a busy one waited for, and neither costs others.
 begin;
-select plan(60);
+select plan(62);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -246,6 +246,12 @@ select pg_temp.report('o1 o2', '{"outcome": "postponed", "error": "X is missing"
 select is(
     pg_temp.told(), '[{"kind": "misconfigured", "error": "X is missing", "topics": ["g_tap"]}]', 'but about a setting'
 );
+select pg_temp.make('g_tap_too', 'bannos', 'o8');
+select pg_temp.claim('{g_tap_too}');
+select pg_temp.report('o8', '{"outcome": "postponed", "error": "Y is missing", "error_class": "misconfigured", "retry_after_ms": 300000}');
+select is(pg_temp.told() #>> '{1,error}', 'Y is missing', 'and about each, of another topic within the same minutes as well');
+select public.retry_work(array[(pg_temp.row('o8')).id]);
+select is((pg_temp.row('o8')).error_class, null, 'which is found out anew when a person has it tried again');
 select is(
     (select (r.status, r.retry_count, r.error_class, r.next_retry_at = now() + interval '5 minutes')::text from pg_temp.row('o1') r),
     '(error,0,misconfigured,t)', 'which is waited for'

@@ -1,7 +1,7 @@
 -- Levels on their way to Shopify: a SKU is in one hand at a time, its pushes leave together, and each compares with
 -- the level that was confirmed last.
 begin;
-select plan(42);
+select plan(43);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -231,6 +231,9 @@ update public.worker_runs set finished_at = now() - interval '51 seconds';
 set local role service_role;
 select is(
     public.record_worker_run('w', now(), 0, 0, 0, 0, '{}') -> 'already_done', 'false', 'and the next minute an idle one again'
+);
+select is(
+    public.record_worker_run('w', now(), 0, 0, 0, 3, '{}') -> 'already_done', 'false', 'one that found dead work is no idle one'
 );
 
 select * from finish();

@@ -60,7 +60,9 @@ pub fn lines(item: &WorkItem) -> Vec<String> {
 fn headline(kind: &str) -> Option<&'static str> {
     Some(match kind {
         "dead_work" => "work was given up and needs a decision",
-        "misconfigured" => "a setting is missing or wrong: work waits for it, and is given up after a day",
+        "misconfigured" => {
+            "a setting is missing or wrong: work waits for it, and is given up a day after it was made"
+        }
         "circuit_open" => "a system outside fails: what is meant for it waits, and is tried again by itself",
         "unknown_topic" => "work waits that nobody here knows how to do",
         "dead_letter" => "a webhook could not be processed and was put aside",

@@ -86,7 +86,7 @@ impl<'a> Drain<'a> {
         let result = self.drain().await;
         self.run.borrow_mut().ms = self.elapsed();
         let run = self.run.take();
-        if result.is_ok() || run.claimed > 0 {
+        if result.is_ok() || run.claimed > 0 || run.dead > 0 {
             let record = run.to_record(&self.worker, &clock::rfc3339(self.started));
             let recorded = queue::record(&self.setup.rpc, &record).await;
             result.and(recorded)?;
