@@ -68,7 +68,14 @@ async fn stock_up(layout: &Layout) -> Result<()> {
     let usual = "insert into public.usual_stock (store, sku, ats)
         select i.store, i.sku, i.ats from public.inventory_items i";
     postgres::run_script(&mut superuser, usual).await?;
+    postgres::close(superuser).await
+}
+
+/// Tables as a quiet hour leaves them: plans that were made while they were empty are plans for nobody.
+async fn settle(layout: &Layout) -> Result<()> {
+    let mut superuser = postgres::connect(layout, Role::Superuser).await?;
     postgres::run_script(&mut superuser, "vacuum analyze").await?;
+    postgres::run_script(&mut superuser, "checkpoint").await?;
     postgres::close(superuser).await
 }
 
@@ -80,6 +87,7 @@ async fn compare(place: &Place, running: &Workers) -> Result<Vec<Comparison>> {
     for who in 0..CONTENDERS.len() {
         turn(place, running, &sessions, &mut orders, who, ORDERS / 6).await?;
     }
+    settle(&place.layout).await?;
     comparison.run(async |who, _| turn(place, running, &sessions, &mut orders, who, ORDERS).await).await?;
     sessions.close().await?;
     Ok(vec![comparison])

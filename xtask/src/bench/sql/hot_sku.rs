@@ -19,6 +19,7 @@ const CLIENTS: usize = 64;
 const HOLDS: usize = 3_200;
 const WARM: usize = 640;
 const UPDATE: &str = "update of its row";
+const LEDGER: &str = "update and ledger, plain";
 const APART: &str = "Ordak, 500 SKUs";
 const GOALS: [Goal; 1] = [Goal { metric: METRICS[0].name, beside: UPDATE, ratio: 0.5 }];
 
@@ -29,6 +30,8 @@ enum Doing {
     Hold,
     /// Nothing but an update of the row.
     Update,
+    /// The update and the row of the ledger, by one plain statement: the least that a hold can be.
+    Ledger,
     /// A whole order of this SKU.
     Order,
     /// A whole order of one of 500 others.
@@ -42,7 +45,11 @@ pub async fn run(layout: &Layout) -> Result<Vec<Comparison>> {
     let mut apart = Orders::of_one_line(&layout.checkout, 400_000_000)?;
     let mut all = Vec::new();
     for (title, contenders, doings) in [
-        ("hot-sku: 64 clients hold", &["Ordak", UPDATE][..], &[Doing::Hold, Doing::Update][..]),
+        (
+            "hot-sku: 64 clients hold",
+            &["Ordak", UPDATE, LEDGER][..],
+            &[Doing::Hold, Doing::Update, Doing::Ledger][..],
+        ),
         (
             "hot-sku: 64 clients ingest whole orders",
             &["Ordak", UPDATE, APART][..],
@@ -61,6 +68,10 @@ pub async fn run(layout: &Layout) -> Result<Vec<Comparison>> {
                 }
                 Doing::Update => {
                     turn(layout, "", &[(); WARM + HOLDS], async |to, ()| update(to).await).await?
+                }
+                Doing::Ledger => {
+                    let holds: Vec<u64> = (0..STORED).collect();
+                    turn(layout, "", &holds, async |to, order| update_and_ledger(to, order).await).await?
                 }
                 Doing::Order | Doing::Apart => {
                     let made = orders.make(WARM + HOLDS)?;
@@ -115,6 +126,19 @@ async fn update(connection: &mut PgConnection) -> Result<()> {
     let query =
         "update public.inventory_items set ats = ats - 1 where store = 'bannos' and sku = $1 and ats > 0";
     let done = sqlx::query(query).bind(HOT_SKU).execute(connection).await?;
+    ensure!(done.rows_affected() == 1, "nothing was sold");
+    Ok(())
+}
+
+async fn update_and_ledger(connection: &mut PgConnection, order: u64) -> Result<()> {
+    let query = "with taken as (
+            update public.inventory_items set ats = ats - 1 where store = 'bannos' and sku = $1 and ats > 0
+            returning id
+        )
+        insert into public.inventory_txn (item_id, store, order_id, line_id, delta, reason, idempotency_key)
+        select id, 'bannos', 'bannos-' || (1 + $2), 'hot', -1, 'hold', 'bench:' || gen_random_uuid() from taken";
+    let order = i64::try_from(order)?;
+    let done = sqlx::query(query).bind(HOT_SKU).bind(order).execute(connection).await?;
     ensure!(done.rows_affected() == 1, "nothing was sold");
     Ok(())
 }
