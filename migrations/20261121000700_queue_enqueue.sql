@@ -17,7 +17,7 @@ declare
     v_attempts integer := coalesce((select t.max_attempts from public.queue_topics t where t.topic = p_topic), 3);
     v_added integer;
 begin
-    -- By key, as everybody does: two who add the same items at once wait for each other in one order.
+    -- By key: two who add the same items at once wait for each other in one order.
     insert into public.work_queue (topic, store, payload, dedupe_key, priority, max_retries, next_retry_at)
     select p_topic, w.store, w.payload, w.dedupe_key, p_priority, v_attempts, p_due_at
     from unnest(p_stores, p_payloads, p_dedupe_keys) as w (store, payload, dedupe_key)

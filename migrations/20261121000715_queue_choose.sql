@@ -131,4 +131,4 @@ end;
 $$;
 revoke execute on function private.choose_work(private.work_lane[], text[], integer, timestamptz) from public, anon;
 comment on function private.choose_work(private.work_lane[], text[], integer, timestamptz) is
-    'Locks at most p_limit due items of these lanes, each its quota and what others leave of theirs, and returns their ids. Called by claim_work only; no error codes.';
+    'Returns the ids of at most p_limit due items of these lanes, of each its quota and what others leave of theirs, all of them locked; some that were looked at besides stay locked as well, and other claims pass them over until this one commits. Called by claim_work only; no error codes.';

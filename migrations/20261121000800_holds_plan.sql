@@ -1,7 +1,7 @@
 -- What each line of an order should hold. Writing the difference to the stock and its ledger is in the next file.
 --
--- Locks are always taken in this order, so that no two transactions can wait for each other: the order's row in
--- order_index, then stock rows by SKU, then rows of other orders and their lines by order id, then keys of the queue that
+-- Locks are always taken in this order, so that no two transactions can wait for each other: the advisory lock of an order
+-- that nobody knows yet (bind_order), the order's row in order_index, then stock rows by SKU, then rows of other orders and their lines by order id, then keys of the queue that
 -- several orders share (alerts). There are two ways to the stock:
 --
 -- The locked way (plan_holds): rows of stock are locked, then read, planned with and written. It is for whatever holds,
@@ -12,7 +12,7 @@
 -- of nothing but what is its own: its row in order_index, rows that nobody else sees before the commit, queue keys with
 -- its gid in them. So whoever holds stock never waits for it, and a SKU that everybody wants is locked for the ledger and the
 -- commit alone. What it planned is short of nothing, so no allocation can be after it meanwhile. When the stock is
--- gone at the last moment, all of it is undone (OH409, try_event) and done again the locked way.
+-- gone at the last moment, all of it is undone, these locks too (OH409, try_event), and done again the locked way.
 
 create type private.order_line as (
     line_id text,

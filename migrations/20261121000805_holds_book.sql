@@ -99,4 +99,4 @@ $$;
 revoke execute on function private.book_holds(text, text, text, text, private.line_hold[], bigint[], integer[])
     from public, anon;
 comment on function private.book_holds(text, text, text, text, private.line_hold[], bigint[], integer[]) is
-    'Writes planned holds to the stock and its ledger. p_items are those that move, in SKU order, p_deltas what becomes of each in all. The caller writes the lines. Called by apply_order only; raises OH409 when stock is not there any more, which cannot be after plan_holds.';
+    'Writes planned holds to the stock and its ledger. p_items are those that move, in SKU order, p_deltas what becomes of each in all. The caller writes the lines. Called by apply_order only; raises OH409 when stock is not there any more, as can be when plan_holds has not locked it.';

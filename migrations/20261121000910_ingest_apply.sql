@@ -122,6 +122,7 @@ begin
         when not p_snapshot and v_change.changed_lines > 0 then 'updated'
         else 'stale'
     end;
+    -- ms ends here: what a new order waits for its stock, behind this, is not in it.
     insert into public.stage_events (store, order_id, action, source, meta)
     select p_store.key, p_order_id, t.action, 'edge', jsonb_strip_nulls(t.meta)
     from (

@@ -28,7 +28,8 @@ pub fn find(env: &Env, function: &str) -> Option<JsValue> {
     Some(found)
 }
 
-/// Posts JSON, or nothing when it is empty, to a function at its own address and waits for the answer.
+/// Posts JSON, or nothing when it is empty, to a function at its own address and waits for the answer. When the limit is
+/// over the function loses its caller, as a server does: what it does without `waitUntil` may end there.
 ///
 /// # Errors
 /// In words, when the binding is missing or no whole answer came.
