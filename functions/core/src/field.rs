@@ -1,28 +1,28 @@
 //! Lenient reading of one JSON value.
 //!
 //! Senders put numbers in texts and texts in numbers, nulls anywhere, objects where a text belongs. A [`Field`] is a
-//! piece of the received text itself: ids and amounts are read from their own digits, never through a float, and what
-//! nobody asks for is skipped without being built. Expects text that [`crate::document::check`] has passed; on any
-//! other it finds nothing. Knows nothing of orders.
-
-mod pieces;
+//! piece of a [`Document`], that is of the received text itself: ids and amounts are read from their own digits, never
+//! through a float, and what nobody asks for is never built. Knows nothing of orders.
 
 use crate::decimal::Decimal;
-use pieces::Pieces;
+use crate::document::Document;
 
 /// One JSON value, as received.
 #[derive(Clone, Copy, Debug)]
-pub struct Field<'a>(&'a str);
+pub struct Field<'a> {
+    document: &'a Document<'a>,
+    place: u32,
+}
 
 impl<'a> Field<'a> {
     /// The value that a whole document is.
     #[must_use]
-    pub fn document(text: &'a str) -> Self {
-        Self(text.trim())
+    pub fn whole(document: &'a Document<'a>) -> Self {
+        Self { document, place: 0 }
     }
 
     fn first(self) -> u8 {
-        self.0.bytes().next().unwrap_or(b'n')
+        self.document.first(self.place)
     }
 
     /// Whether it is `null`.
@@ -72,11 +72,13 @@ impl<'a> Field<'a> {
         Members { wanted, found: self.pick(wanted) }
     }
 
-    /// Every member of an object, in order, until the visitor says false.
+    /// Every member of an object, in order, until the visitor says false. Anything but an object has none.
     pub fn entries(self, visit: &mut dyn FnMut(&str, Field<'a>) -> bool) {
-        let mut pieces = Pieces::of(self.0, b'{');
-        while let Some(name) = pieces.next() {
-            let Some(value) = pieces.next() else { return };
+        let behind = if self.is_object() { self.document.behind(self.place) } else { 0 };
+        let mut place = self.place + 1;
+        while place < behind {
+            let (name, value) = (self.at(place), self.at(place + 1));
+            place = self.document.behind(value.place);
             let wanted = match name.plain() {
                 Some(name) => visit(name, value),
                 None => name.text().is_some_and(|name| visit(&name, value)),
@@ -89,27 +91,37 @@ impl<'a> Field<'a> {
 
     /// Every element of a list, in order, until the visitor says false. Anything but a list has none.
     pub fn elements(self, visit: &mut dyn FnMut(Field<'a>) -> bool) {
-        for element in Pieces::of(self.0, b'[') {
-            if !visit(element) {
-                return;
-            }
+        let behind = if self.is_list() { self.document.behind(self.place) } else { 0 };
+        let mut place = self.place + 1;
+        while place < behind && visit(self.at(place)) {
+            place = self.document.behind(place);
         }
+    }
+
+    fn at(self, place: u32) -> Self {
+        Self { place, ..self }
     }
 
     /// A text without escapes, as it stands.
     fn plain(self) -> Option<&'a str> {
-        let text = self.0.strip_prefix('"')?.strip_suffix('"')?;
-        (!text.as_bytes().contains(&b'\\')).then_some(text)
+        let (written, escaped) = self.document.written(self.place)?;
+        let text = written.strip_prefix('"')?.strip_suffix('"')?;
+        (!escaped).then_some(text)
     }
 
     /// A text; numbers and booleans as they are written. Objects, lists and `null` are no text.
     #[must_use]
     pub fn text(self) -> Option<String> {
         match self.first() {
-            b'"' => self.plain().map(str::to_owned).or_else(|| serde_json::from_str(self.0).ok()),
-            b'-' | b'0'..=b'9' | b't' | b'f' => Some(self.0.to_owned()),
-            _ => None,
+            b'"' => self.plain().map(str::to_owned).or_else(|| serde_json::from_str(self.written()?).ok()),
+            b'{' | b'[' | b'n' => None,
+            _ => self.written().map(str::to_owned),
         }
+    }
+
+    /// As it is written; nothing for a list or an object.
+    fn written(self) -> Option<&'a str> {
+        self.document.written(self.place).map(|(written, _)| written)
     }
 
     /// A number, or a text that is one.
@@ -163,8 +175,18 @@ impl<'a, const N: usize> Members<'a, N> {
 }
 
 #[cfg(test)]
+impl Field<'static> {
+    /// The value that this JSON is.
+    pub(crate) fn document(json: &str) -> Self {
+        let text: &'static str = String::leak(json.to_owned());
+        Self::whole(Box::leak(Box::new(Document::read(text.as_bytes()).unwrap())))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::Value;
 
     fn text(json: &str) -> Option<String> {
         Field::document(json).text()
@@ -176,7 +198,7 @@ mod tests {
         assert_eq!(text("820982911946154508").as_deref(), Some("820982911946154508"));
         assert_eq!(text("-1.50").as_deref(), Some("-1.50"));
         assert_eq!(text("true").as_deref(), Some("true"));
-        for json in ["null", "{}", "[]", r#"{"a":"b"}"#, "", "x"] {
+        for json in ["null", "{}", "[]", r#"{"a":"b"}"#] {
             assert_eq!(text(json), None, "{json}");
         }
     }
@@ -204,7 +226,7 @@ mod tests {
 
     #[test]
     fn finds_nothing_in_the_wrong_kind() {
-        for json in ["1", "\"a\"", "[]", "null", "[{\"a\":1}]", "{"] {
+        for json in ["1", "\"a\"", "[]", "null", "[{\"a\":1}]", "{}"] {
             assert!(Field::document(json).get("a").is_none(), "{json}");
         }
         Field::document("{\"0\":1}").elements(&mut |_| panic!("an object has no elements"));
@@ -251,6 +273,62 @@ mod tests {
         }
         for json in ["false", "0", "null", "\"no\"", "{}", "2"] {
             assert!(!Field::document(json).is_true(), "{json}");
+        }
+    }
+
+    /// Reads a value piece by piece as far down as it goes.
+    fn read(field: Field<'_>) -> Value {
+        if field.is_object() {
+            let mut object = serde_json::Map::new();
+            field.entries(&mut |name, value| {
+                object.insert(name.to_owned(), read(value));
+                true
+            });
+            object.into()
+        } else if field.is_list() {
+            let mut list = Vec::new();
+            field.elements(&mut |value| {
+                list.push(read(value));
+                true
+            });
+            list.into()
+        } else {
+            field.written().map_or(Value::Null, |written| serde_json::from_str(written).unwrap())
+        }
+    }
+
+    fn any(seed: &mut u64, depth: u32) -> Value {
+        *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let (kind, many) = (*seed >> 60, *seed >> 56 & 3);
+        let texts = ["", "a", "\"", "\\", "\\\"", "]},{[", "é\u{2028}🎂", "a\\\\\"\n\t\u{1}", " : , "];
+        let text = texts[(*seed >> 40) as usize % texts.len()];
+        match kind {
+            0..=4 if depth < 5 => (0..many).map(|_| any(seed, depth + 1)).collect(),
+            5..=9 if depth < 5 => (0..many)
+                .map(|n| (format!("{text}{n}"), any(seed, depth + 1)))
+                .collect::<serde_json::Map<_, _>>()
+                .into(),
+            10 => serde_json::json!(-12.5e-7),
+            11 => serde_json::json!(820_982_911_946_154_508_i64),
+            12 => serde_json::json!(null),
+            13 => serde_json::json!(false),
+            _ => serde_json::json!(text),
+        }
+    }
+
+    #[test]
+    fn finds_what_a_parser_finds() {
+        let mut seed = 11;
+        for _ in 0..5000 {
+            let value = any(&mut seed, 0);
+            for text in [value.to_string(), serde_json::to_string_pretty(&value).unwrap()] {
+                assert_eq!(read(Field::document(&text)), value, "{text}");
+            }
+        }
+        for name in crate::fixtures::names("") {
+            let body = crate::fixtures::read(&name);
+            let text = std::str::from_utf8(&body).unwrap();
+            assert_eq!(read(Field::document(text)), serde_json::from_str::<Value>(text).unwrap(), "{name}");
         }
     }
 }

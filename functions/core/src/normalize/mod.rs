@@ -17,7 +17,7 @@ mod text;
 
 pub use settings::NormalizeSettings;
 
-use crate::document::{self, DocumentError};
+use crate::document::{Document, DocumentError};
 use crate::field::Field;
 use crate::topic::Topic;
 use serde::Serialize;
@@ -33,7 +33,7 @@ pub enum NormalizeError {
     NotAnOrder,
     /// JSON, but not what a request to show or forget people must say.
     NotAsPromised,
-    /// Nested deeper than [`document::DEEPEST`].
+    /// Nested deeper than [`crate::document::DEEPEST`].
     TooDeep,
     /// JSON that a `jsonb` column refuses: a NUL character, half a surrogate pair, a number out of range.
     Unstorable,
@@ -269,7 +269,8 @@ pub fn normalize(
     body: &[u8],
     settings: &NormalizeSettings,
 ) -> Result<Normalized, NormalizeError> {
-    let root = Field::document(document::check(body)?);
+    let document = Document::read(body)?;
+    let root = Field::whole(&document);
     if !root.is_object() {
         return Err(NormalizeError::NotAnOrder);
     }
