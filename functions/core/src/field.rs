@@ -48,7 +48,13 @@ impl<'a> Field<'a> {
     #[must_use]
     pub fn pick<const N: usize>(self, names: [&str; N]) -> [Option<Field<'a>>; N] {
         let mut found = [None; N];
+        // Most members are not wanted, and their length tells so.
+        let bit = |name: &str| 1u64 << (name.len() & 63);
+        let lengths = names.iter().fold(0, |lengths, name| lengths | bit(name));
         self.entries(&mut |name, value| {
+            if lengths & bit(name) == 0 {
+                return true;
+            }
             for (slot, wanted) in found.iter_mut().zip(names) {
                 if wanted == name {
                     *slot = Some(value).filter(|value| !value.is_null());

@@ -22,7 +22,21 @@ const SLACK: usize = 8;
 
 /// One line: every run of white space is one space. `None` when nothing is left.
 pub(super) fn line(text: &str, longest: usize) -> Option<String> {
+    if is_fit(text, longest) {
+        return Some(text.to_owned());
+    }
     finish(&words(&clean(head(text, longest))), longest)
+}
+
+/// Whether nothing has to be done with a line, as is the rule.
+fn is_fit(text: &str, longest: usize) -> bool {
+    let mut before = b' ';
+    let plain = text.bytes().all(|byte| {
+        let fits = byte.is_ascii_graphic() && !matches!(byte, b'<' | b'&') || byte == b' ' && before != b' ';
+        before = byte;
+        fits
+    });
+    plain && before != b' ' && text.len() <= longest
 }
 
 /// Several lines: each trimmed, empty ones at most one in a row.
@@ -133,6 +147,22 @@ mod tests {
         assert_eq!(one("  Jamie \t\r\n  Rivera\u{a0} ").as_deref(), Some("Jamie Rivera"));
         for text in ["", "   ", "\u{200b}\u{feff}", "<br>", "\u{0}\u{1}", "&nbsp;"] {
             assert_eq!(one(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_fit_stays_as_it_is() {
+        let pieces = ["a", " ", "&", "<", ";", "\u{e9}", "\u{7f}", "\t", "amp", "br>"];
+        for mut number in 0..10_usize.pow(4) {
+            let mut text = String::new();
+            while number > 0 {
+                text.push_str(pieces[number % 10]);
+                number /= 10;
+            }
+            for longest in 0..7 {
+                let cleaned = finish(&words(&clean(head(&text, longest))), longest);
+                assert_eq!(line(&text, longest), cleaned, "{text:?}");
+            }
         }
     }
 
