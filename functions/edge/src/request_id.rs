@@ -39,13 +39,20 @@ pub fn fresh() -> String {
             }
             *unused = bytes;
         }
-        spell(&unused.split_off(unused.len() - RANDOM_BYTES))
+        let left = unused.len() - RANDOM_BYTES;
+        let id = spell(unused.get(left..).unwrap_or_default());
+        unused.truncate(left);
+        id
     })
 }
 
 /// Letters only: digits could look like a telephone number, which logs would mask.
 fn spell(bytes: &[u8]) -> String {
-    bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]).map(|nibble| char::from(b'a' + nibble)).collect()
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for nibble in bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]) {
+        text.push(char::from(b'a' + nibble));
+    }
+    text
 }
 
 fn is_sane(id: &str) -> bool {

@@ -28,12 +28,16 @@ pub struct Delivery {
 impl Delivery {
     /// Reads the headers of a delivery whose body has this hash.
     #[must_use]
-    pub fn read(content_hash: String, verified: VerifiedBy, header: impl Fn(&str) -> Option<String>) -> Self {
+    pub fn read<'a>(
+        content_hash: String,
+        verified: VerifiedBy,
+        header: impl Fn(&str) -> Option<&'a str>,
+    ) -> Self {
         Self {
-            shop_domain: header("x-shopify-shop-domain").and_then(|domain| shop_domain(&domain)),
-            topic: Topic::parse(&header("x-shopify-topic").unwrap_or_default()),
-            webhook_id: header("x-shopify-webhook-id").and_then(|id| webhook_id(&id)),
-            triggered_at: header("x-shopify-triggered-at").and_then(|time| moment(&time)),
+            shop_domain: header("x-shopify-shop-domain").and_then(shop_domain),
+            topic: Topic::parse(header("x-shopify-topic").unwrap_or_default()),
+            webhook_id: header("x-shopify-webhook-id").and_then(webhook_id),
+            triggered_at: header("x-shopify-triggered-at").and_then(moment),
             content_hash,
             verified,
         }
@@ -121,7 +125,7 @@ mod tests {
 
     fn read(headers: &[(&str, &str)]) -> Delivery {
         Delivery::read("hash".to_owned(), VerifiedBy::Shared, |name| {
-            headers.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned())
+            headers.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
         })
     }
 

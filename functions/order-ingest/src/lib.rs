@@ -81,8 +81,9 @@ async fn receive(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
         return Ok(Answer::method_not_allowed("POST"));
     }
     let coming = body::coming(&call.request, body::LIMIT)?;
-    let (genuine, raw) = setup.genuine(call.header(arrival::SIGNATURE).as_deref(), &coming).await?;
-    let arrival = Arrival::new(|name| call.header(name), raw);
+    let signature = call.header(arrival::SIGNATURE);
+    let (genuine, raw) = setup.genuine(signature.as_deref(), &coming).await?;
+    let arrival = Arrival::new(signature, |name| call.header(name), raw);
     call.route = Some(arrival.topic().to_string());
     let answer = match setup.take(&arrival, genuine).await {
         Ok(answer) => answer,

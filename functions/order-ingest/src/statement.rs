@@ -157,8 +157,8 @@ mod tests {
 
     fn delivery(verified: VerifiedBy) -> Delivery {
         Delivery::read("hash".to_owned(), verified, |name| match name {
-            "x-shopify-shop-domain" => Some("bannos.myshopify.com".into()),
-            "x-shopify-topic" => Some("shop/redact".into()),
+            "x-shopify-shop-domain" => Some("bannos.myshopify.com"),
+            "x-shopify-topic" => Some("shop/redact"),
             _ => None,
         })
     }
