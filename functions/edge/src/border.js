@@ -99,16 +99,26 @@ export async function pass(service, request, id, started, context, instead) {
   }
 }
 
-/** Rooms that bodies of calls were in, to be used again, and how large each is. */
+/** Rooms for the bodies of calls, lent again and again: what is made for one call alone is work for the garbage collector. */
 const rooms = [];
-const ROOM = 64 * 1024;
+const ROOM = 32 * 1024;
+const MOST_ROOMS = 16;
+let made = 0;
+
+/** A room in which nothing is needed any more, if there is one and the body has place in it. */
+function lend(length) {
+  if (length > ROOM) return undefined;
+  if (rooms.length > 0 || made === MOST_ROOMS) return rooms.pop();
+  made += 1;
+  return new Uint8Array(ROOM);
+}
 
 /**
  * Posts JSON and waits for the whole answer: status and body, or in a word why there is none. A connection that nobody
  * listens to any more would still count against the isolate's six: it is closed.
  */
 export async function post(url, headers, bytes, ms) {
-  const room = bytes.length > ROOM ? undefined : (rooms.pop() ?? new Uint8Array(ROOM));
+  let room = lend(bytes.length);
   room?.set(bytes);
   const body = room?.subarray(0, bytes.length) ?? bytes.slice();
   const signal = AbortSignal.timeout(ms);
@@ -117,11 +127,16 @@ export async function post(url, headers, bytes, ms) {
     const answer = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
     failure = "answer broke off";
     const whole = new Uint8Array(await answer.arrayBuffer());
-    // Who has answered well has read the body to its end: nobody looks at it any more.
-    if (room && answer.ok) rooms.push(room);
+    // Who has answered well has read the body to its end. Of any other it is not known who may still look at it.
+    if (room && answer.ok) {
+      rooms.push(room);
+      room = undefined;
+    }
     return [answer.status, whole];
   } catch {
     return signal.aborted ? "no answer in time" : failure;
+  } finally {
+    if (room) made -= 1;
   }
 }
 

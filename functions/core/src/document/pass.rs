@@ -161,23 +161,31 @@ impl Pass<'_> {
 
     #[inline]
     fn string(&mut self) -> Result<(), DocumentError> {
-        let begin = self.at as u32;
-        let mut escaped = 0;
-        self.at += 1;
+        let begin = self.at;
+        let end = begin + 1 + plain(self.body.get(begin + 1..).unwrap_or_default());
+        if self.body.get(end) != Some(&b'"') {
+            return self.string_with_escapes(begin, end);
+        }
+        self.at = end + 1;
+        self.pieces.push(Piece { begin: begin as u32, end: self.at as u32 });
+        Ok(())
+    }
+
+    /// A string that is plain up to `at`.
+    #[cold]
+    fn string_with_escapes(&mut self, begin: usize, at: usize) -> Result<(), DocumentError> {
+        self.at = at;
         loop {
-            self.at += plain(self.body.get(self.at..).unwrap_or_default());
             match self.body.get(self.at) {
                 Some(b'"') => break,
-                Some(b'\\') => {
-                    escaped = Piece::ESCAPED;
-                    self.escape()?;
-                }
+                Some(b'\\') => self.escape()?,
                 // A control character, or the end.
                 _ => return Err(DocumentError::NotJson),
             }
+            self.at += plain(self.body.get(self.at..).unwrap_or_default());
         }
         self.at += 1;
-        self.pieces.push(Piece { begin, end: self.at as u32 | escaped });
+        self.pieces.push(Piece { begin: begin as u32, end: self.at as u32 | Piece::ESCAPED });
         Ok(())
     }
 
