@@ -46,6 +46,9 @@ create table public.work_queue (
         case when topic = 'inventory_push' then left(store || '/' || (payload ->> 'sku'), 400) end
     ) stored,
     status public.work_status not null default 'pending',
+    serial_busy boolean generated always as (
+        case when topic = 'inventory_push' then status = 'processing' end
+    ) stored,
     retry_count integer not null default 0,
     max_retries integer not null default 3,
     next_retry_at timestamptz not null default now(),
@@ -54,19 +57,23 @@ create table public.work_queue (
     locked_at timestamptz,
     locked_by text,
     lease_until timestamptz,
+    counted boolean,
     fence bigint not null default 0,
     created_at timestamptz not null default now(),
     finished_at timestamptz,
     discarded_at timestamptz,
-    unique (topic, dedupe_key)
-);
+    unique (topic, dedupe_key),
+    check ((finished_at is not null) = (status in ('done', 'dead'))),
+    check (status <> 'dead' or error_class is not null or discarded_at is not null)
+) with (fillfactor = 45);
+-- What a claim writes is in no index and no condition of one, and its pages have room for a second version of every
+-- row: then no index hears of the update, which halves its cost. So leased items stay where they were due, and claims
+-- pass them over.
 create index work_queue_due_idx on public.work_queue (topic, store, priority, next_retry_at, id)
-    where status in ('pending', 'error');
-create index work_queue_lease_idx on public.work_queue (lease_until) where status = 'processing';
-create index work_queue_serial_due_idx on public.work_queue (serial_key, next_retry_at, id)
-    where status in ('pending', 'error') and serial_key is not null;
-create index work_queue_serial_busy_idx on public.work_queue (serial_key)
-    where status = 'processing' and serial_key is not null;
+    where finished_at is null;
+create index work_queue_serial_idx on public.work_queue (serial_key, serial_busy, next_retry_at, id)
+    where finished_at is null and serial_key is not null;
+create index work_queue_counted_idx on public.work_queue (topic, store) where counted;
 create index work_queue_finished_idx on public.work_queue (finished_at) where finished_at is not null;
 -- With the id: of a key that all rows have, every version goes to one page, for which workers would wait.
 create index work_queue_store_id_idx on public.work_queue (store, id);
@@ -75,6 +82,10 @@ create index work_queue_order_gid_idx on public.work_queue ((payload ->> 'order_
 comment on table public.work_queue is 'Every effect outside, written in the transaction that causes it.';
 comment on column public.work_queue.serial_key is
     'Items with the same key are never in two hands at once: of two levels of one SKU the older could arrive last.';
+comment on column public.work_queue.serial_busy is
+    'Of an item with a serial key, whether it is leased. Null for all others, so that no index hears of their claims.';
+comment on column public.work_queue.counted is
+    'Leased while its topic had a bound of concurrency, and so one of those that are counted; null otherwise, so that no index hears of the claim.';
 comment on column public.work_queue.payload is
     'What to do. Work about an order names it as order_gid: so it is found when the order has to be forgotten.';
 comment on column public.work_queue.discarded_at is 'A supervisor decided that this dead item needs no attention any more.';

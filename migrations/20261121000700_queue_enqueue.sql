@@ -81,6 +81,7 @@ begin
         locked_at = null,
         locked_by = null,
         lease_until = null,
+        counted = null,
         finished_at = null,
         discarded_at = null
     where w.status not in ('pending', 'error')

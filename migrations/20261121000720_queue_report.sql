@@ -44,19 +44,14 @@ returns integer
 language plpgsql
 volatile
 set search_path = ''
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
 declare
     v_done integer;
 begin
-    with mine as materialized (
-        select w.id
-        from unnest(p_ids, p_fences) as r (id, fence)
-        join public.work_queue w on w.id = r.id
-        -- A worker that lost its lease meets a higher fence here and changes nothing.
-        where w.status = 'processing' and w.locked_by = p_worker and w.fence = r.fence
-        order by w.id
-        for update of w
-    )
+    -- Row by row in the order of their ids, as everybody locks them. A worker that lost its lease meets a higher fence
+    -- and changes nothing, also where it had to wait for the row.
     update public.work_queue w set
         status = 'done',
         error_class = null,
@@ -64,9 +59,12 @@ begin
         locked_at = null,
         locked_by = null,
         lease_until = null,
+        counted = null,
         finished_at = now()
-    from mine m
-    where w.id = m.id;
+    from (
+        select u.id, u.fence from unnest(p_ids, p_fences) as u (id, fence) order by u.id
+    ) r
+    where w.id = r.id and w.status = 'processing' and w.locked_by = p_worker and w.fence = r.fence;
 
     get diagnostics v_done = row_count;
     return v_done;
@@ -203,6 +201,7 @@ begin
             locked_at = null,
             locked_by = null,
             lease_until = null,
+            counted = null,
             finished_at = case when d.status in ('done', 'dead') then now() end
         from decided d
         where w.id = d.id

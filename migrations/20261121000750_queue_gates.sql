@@ -109,7 +109,7 @@ begin
     busy as materialized (
         select w.topic, w.store, count(*) as items
         from public.work_queue w
-        where w.status = 'processing' and w.topic in (select a.topic from lane a where a.concurrency is not null)
+        where w.counted and w.topic in (select a.topic from lane a where a.concurrency is not null)
         group by w.topic, w.store
     ),
     -- How many may leave for each limit, null where there is none; a gate that another claim has lets nothing through.

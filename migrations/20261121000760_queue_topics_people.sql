@@ -106,6 +106,11 @@ begin
             concurrency = v_is.concurrency,
             lease_seconds = v_is.lease_seconds
         where t.topic = p_topic;
+        -- Those that were leased without a bound count as well, as far as this sees them.
+        if v_was.concurrency is null and v_is.concurrency is not null then
+            update public.work_queue w set counted = true
+            where w.finished_at is null and w.topic = p_topic and w.status = 'processing';
+        end if;
         insert into public.queue_topic_changes (topic, before, after, reason, performed_by)
         values (
             p_topic, v_before, v_after, left(nullif(btrim(p_reason), ''), 1000),
@@ -145,7 +150,7 @@ begin
             (
                 select w.topic
                 from public.work_queue w
-                where w.status in ('pending', 'error')
+                where w.finished_at is null
                 order by w.topic
                 limit 1
             )
@@ -155,7 +160,7 @@ begin
             cross join lateral (
                 select w.topic
                 from public.work_queue w
-                where w.status in ('pending', 'error') and w.topic > s.topic
+                where w.finished_at is null and w.topic > s.topic
                 order by w.topic
                 limit 1
             ) n
@@ -167,7 +172,7 @@ begin
             and exists (
                 select 1
                 from public.work_queue w
-                where w.status in ('pending', 'error') and w.topic = s.topic and w.store = k.key
+                where w.finished_at is null and w.topic = s.topic and w.store = k.key
             )
         order by k.key, s.topic
     ) u;

@@ -1,6 +1,8 @@
 -- The state of the queue for the health answer.
 
-create index work_queue_dead_idx on public.work_queue (id) where status = 'dead' and discarded_at is null;
+-- Its condition says of what is dead what is true of it alone and is not changed by a claim.
+create index work_queue_dead_idx on public.work_queue (id)
+    where finished_at is not null and error_class is not null and discarded_at is null;
 
 create function public.get_health()
 returns jsonb
@@ -11,7 +13,7 @@ as $$
     with waiting as (
         select count(*) as pending, count(*) filter (where w.error_class = 'misconfigured') as misconfigured
         from public.work_queue w
-        where w.status in ('pending', 'error')
+        where w.finished_at is null and w.status in ('pending', 'error')
     ),
     -- What a drain would take now: due rows, and rows whose worker lost its lease. A paused topic is no fault.
     due as (
@@ -19,11 +21,11 @@ as $$
         from (
             select w.topic, w.next_retry_at as since
             from public.work_queue w
-            where w.status in ('pending', 'error') and w.next_retry_at <= now()
+            where w.finished_at is null and w.status in ('pending', 'error') and w.next_retry_at <= now()
             union all
             select w.topic, w.lease_until
             from public.work_queue w
-            where w.status = 'processing' and w.lease_until <= now()
+            where w.finished_at is null and w.status = 'processing' and w.lease_until <= now()
         ) item
         left join public.queue_topics t on t.topic = item.topic
         where not coalesce(t.paused, false)
@@ -44,7 +46,10 @@ as $$
             ),
             -- What a supervisor discarded needs nobody's attention any more.
             'dead', (
-                select count(*) from public.work_queue w where w.status = 'dead' and w.discarded_at is null
+                select count(*)
+                from public.work_queue w
+                where w.finished_at is not null and w.error_class is not null and w.discarded_at is null
+                    and w.status = 'dead'
             ),
             'items_per_min', (select round(recent.handled / 5.0, 1) from recent),
             'error_rate', (

@@ -24,11 +24,7 @@ declare
     v_behind boolean := exists (
         select 1
         from public.work_queue w
-        where w.topic = 'order_ingest_retry' and w.store = p_store and w.status in ('pending', 'error')
-    ) or exists (
-        select 1
-        from public.work_queue w
-        where w.topic = 'order_ingest_retry' and w.store = p_store and w.status = 'processing'
+        where w.topic = 'order_ingest_retry' and w.store = p_store and w.finished_at is null
     );
 begin
     -- Stock before checks, as everywhere; in a statement of their own, so that the next one sees what came before.
@@ -82,12 +78,7 @@ begin
             or exists (
                 select 1
                 from public.work_queue w
-                where w.serial_key = left(i.store || '/' || i.sku, 400) and w.status in ('pending', 'error')
-            )
-            or exists (
-                select 1
-                from public.work_queue w
-                where w.serial_key = left(i.store || '/' || i.sku, 400) and w.status = 'processing'
+                where w.serial_key = left(i.store || '/' || i.sku, 400) and w.finished_at is null
             ) as since
     ) moved;
 end;

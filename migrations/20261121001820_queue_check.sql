@@ -12,11 +12,11 @@ begin
     with overdue as materialized (
         select w.store, w.topic, w.next_retry_at as since
         from public.work_queue w
-        where w.status in ('pending', 'error') and w.next_retry_at < now() - interval '15 minutes'
+        where w.finished_at is null and w.status in ('pending', 'error') and w.next_retry_at < now() - interval '15 minutes'
         union all
         select w.store, w.topic, w.lease_until
         from public.work_queue w
-        where w.status = 'processing' and w.lease_until < now() - interval '15 minutes'
+        where w.finished_at is null and w.status = 'processing' and w.lease_until < now() - interval '15 minutes'
     ),
     late as materialized (
         -- What is paused, has no worker yet or meets an open breaker waits because somebody wants it to; so does what

@@ -123,10 +123,10 @@ from (values
     (3, 'phone 0555 4711', 'utf8'), (4, 'nothing of his', 'utf8'), (5, '187001 8700122', 'utf8')
 ) as letter (n, body, encoding);
 reset role;
-insert into public.work_queue (topic, store, payload, dedupe_key, status, last_error, finished_at) values
+insert into public.work_queue (topic, store, payload, dedupe_key, status, error_class, last_error, finished_at) values
     ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/87001", "order_id": "bannos-87001", "name": "Quasimodo", "amount": "5.00"}',
-        'c1', 'dead', 'no such address: Quasimodo Street', now()),
-    ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/87003", "name": "Esmeralda"}', 'c2', 'dead', 'x', now());
+        'c1', 'dead', 'permanent', 'no such address: Quasimodo Street', now()),
+    ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/87003", "name": "Esmeralda"}', 'c2', 'dead', 'permanent', 'x', now());
 insert into public.dead_letters (store, source, reason, body, encoding, work_id)
 select 'bannos', 'work_queue', 'x', w.payload::text, 'json', w.id from public.work_queue w where w.dedupe_key = 'c1';
 insert into public.stage_events (store, order_id, action, source, meta) values

@@ -60,9 +60,9 @@ select is(
 reset role;
 
 -- What people wrote
-insert into public.work_queue (topic, store, payload, dedupe_key, status, finished_at) values
-    ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/8700000000001"}', 'f1', 'dead', now()),
-    ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/8700000000002"}', 'f2', 'dead', now());
+insert into public.work_queue (topic, store, payload, dedupe_key, status, error_class, finished_at) values
+    ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/8700000000001"}', 'f1', 'dead', 'permanent', now()),
+    ('courier_booking', 'bannos', '{"order_gid": "gid://shopify/Order/8700000000002"}', 'f2', 'dead', 'permanent', now());
 set local role service_role;
 select is(
     (select jsonb_array_length(public.discard_work(array_agg(w.id), 'she moved, ask her brother') #> '{data,discarded}')

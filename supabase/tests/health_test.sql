@@ -3,7 +3,7 @@ begin;
 select plan(12);
 
 -- Whatever waits already is out of the way.
-update public.work_queue set status = 'done';
+update public.work_queue set status = 'done', finished_at = now();
 delete from public.worker_runs;
 delete from public.circuit_breakers;
 
@@ -17,15 +17,14 @@ select is(
 );
 
 reset role;
-insert into public.work_queue (topic, store, dedupe_key, status, discarded_at) values
-    ('email', 'bannos', 'h0', 'dead', now());
-insert into public.work_queue (topic, store, dedupe_key, status, next_retry_at, lease_until) values
-    ('email', 'bannos', 'h1', 'pending', now() - interval '60 seconds', null),
-    ('email', 'bannos', 'h2', 'error', now() + interval '1 hour', null),
-    ('refund', 'bannos', 'h3', 'pending', now() - interval '1 day', null),
-    ('email', 'bannos', 'h4', 'processing', now() - interval '1 hour', now() + interval '30 seconds'),
-    ('email', 'bannos', 'h5', 'dead', now() - interval '1 hour', null);
-update public.work_queue set error_class = 'misconfigured' where dedupe_key in ('h2', 'h5');
+insert into public.work_queue (topic, store, dedupe_key, status, finished_at, discarded_at) values
+    ('email', 'bannos', 'h0', 'dead', now(), now());
+insert into public.work_queue (topic, store, dedupe_key, status, next_retry_at, lease_until, finished_at, error_class) values
+    ('email', 'bannos', 'h1', 'pending', now() - interval '60 seconds', null, null, null),
+    ('email', 'bannos', 'h2', 'error', now() + interval '1 hour', null, null, 'misconfigured'),
+    ('refund', 'bannos', 'h3', 'pending', now() - interval '1 day', null, null, null),
+    ('email', 'bannos', 'h4', 'processing', now() - interval '1 hour', now() + interval '30 seconds', null, null),
+    ('email', 'bannos', 'h5', 'dead', now() - interval '1 hour', null, now(), 'misconfigured');
 update public.queue_topics set paused = true where topic = 'refund';
 insert into public.worker_runs (worker, started_at, finished_at, claimed, done, retried, dead) values
     ('a', now() - interval '1 minute', now() - interval '1 minute', 20, 15, 4, 1),

@@ -175,7 +175,7 @@ select is(
     (select string_agg(w.dedupe_key, ' ' order by w.id) from public.work_queue w where w.status = 'processing'), 'a7 b7 a8 f7',
     'no more is leased than was handed out'
 );
-update public.work_queue set status = 'done', locked_by = null, lease_until = null where status = 'processing';
+update public.work_queue set status = 'done', finished_at = now(), locked_by = null, lease_until = null where status = 'processing';
 set local role service_role;
 select is(pg_temp.claim('w6', 1), 'a9', 'in the end all of it leaves');
 select pg_temp.report('w6', '{"outcome": "done", "pushed": 5}');

@@ -139,9 +139,10 @@ select ok(
 ) from pg_temp.spent('claimed', 'reported') s;
 select ok(s.fetched <= 10 and s.scanned = 0, 'an empty claim reads nothing: ' || s.fetched || ' ' || s.scanned)
 from pg_temp.spent('forced', 'empty') s;
--- Besides: what is chosen with its SKU is read once more, and each push whose SKU is busy with what makes it so.
+-- Besides: what is chosen with its SKU is read once more, each push whose SKU is busy with what makes it so, and what is
+-- leased twice, to be passed over.
 select ok(
-    s.fetched <= 1200 and s.scanned = 0, 'pushes are read by index: ' || s.fetched || ' ' || s.scanned
+    s.fetched <= 1700 and s.scanned = 0, 'pushes are read by index: ' || s.fetched || ' ' || s.scanned
 ) from pg_temp.spent('empty', 'pushes') s;
 select ok(
     s.fetched <= 1700 and s.scanned = 0, 'whatever the plan: ' || s.fetched || ' ' || s.scanned
@@ -149,8 +150,9 @@ select ok(
 select ok(
     s.fetched <= 320 and s.scanned = 0, 'a claim in a flood reads what it takes: ' || s.fetched || ' ' || s.scanned
 ) from pg_temp.spent('pushes forced', 'flood forced') s;
+-- And passes over what is leased of it already, once to see whether anything is due and once to choose.
 select ok(
-    s.fetched <= 320 and s.scanned = 0, 'beside a flood behind a rate too: ' || s.fetched || ' ' || s.scanned
+    s.fetched <= 520 and s.scanned = 0, 'beside a flood behind a rate too: ' || s.fetched || ' ' || s.scanned
 ) from pg_temp.spent('flood forced', 'flood') s;
 select ok(
     s.fetched <= 20 and s.scanned = 0, 'and of what is held back next to nothing: ' || s.fetched || ' ' || s.scanned

@@ -60,7 +60,7 @@ language sql
 security definer
 as $$
     update public.stock_checks set looked_at = looked_at - interval '1 hour' where store = 'bannos';
-    update public.work_queue set status = 'done' where topic = 'inventory_push';
+    update public.work_queue set status = 'done', finished_at = now() where topic = 'inventory_push';
     update public.reconcile_runs set lease_until = now() - interval '1 second' where lease_until is not null;
 $$;
 create function pg_temp.signal(p_sku text, p_location text default 'gid://shopify/Location/1')
@@ -249,7 +249,7 @@ select is(
 select is(pg_temp.page('r6', null, null, '[["T-3", 1]]', '1') ->> 'code', 'CONFLICT', 'a location is read once');
 select is(pg_temp.page('r6', null, null, '[["T-3", 1], ["T-1", 5]]', '2') #> '{data,suspected}', '1', 'and nothing else is');
 reset role;
-update public.work_queue set status = 'dead' where topic = 'stock_check' and payload ->> 'sku' = 'T-3';
+update public.work_queue set status = 'dead', error_class = 'permanent', finished_at = now() where topic = 'stock_check' and payload ->> 'sku' = 'T-3';
 set local role service_role;
 select is((pg_temp.report()).state, 'checking', 'a look that the queue has given up');
 reset role;

@@ -3,7 +3,7 @@ begin;
 select plan(27);
 
 update public.orders set cancelled_at = now() where stage <> 'Complete';
-update public.work_queue set status = 'done', created_at = now() - interval '1 hour', dedupe_key = 'old ' || id;
+update public.work_queue set status = 'done', finished_at = now(), created_at = now() - interval '1 hour', dedupe_key = 'old ' || id;
 update public.event_store set processed_at = now() where processed_at is null;
 update public.stores set alert_email = 'kitchen@example.com' where key = 'bannos';
 update public.stores set kitchen_enabled = false where key not in ('bannos', 'flourlane');
@@ -41,7 +41,7 @@ $$;
 create function pg_temp.later()
 returns void
 language sql
-as $$ update public.work_queue set status = 'done', created_at = now() - interval '1 hour', dedupe_key = 'old ' || id; $$;
+as $$ update public.work_queue set status = 'done', finished_at = now(), created_at = now() - interval '1 hour', dedupe_key = 'old ' || id; $$;
 
 select pg_temp.order(7901, 'Covering', 23.9);
 select pg_temp.order(7902, 'Covering', 24.1);
@@ -85,8 +85,8 @@ insert into public.event_store (source, type, store, ref_id, external_id, conten
     ('shopify', 'orders/updated', 'bannos', 'gid://shopify/Order/7901', 'tap 1', 'tap1', '{}', now() - interval '2 hours'),
     ('shopify', 'orders/updated', 'bannos', 'gid://shopify/Order/7902', 'tap 2', 'tap2', '{}', now()),
     ('shopify', 'orders/updated', 'bannos', 'gid://shopify/Order/7903', 'tap 3', 'tap3', '{}', now() - interval '2 hours');
-insert into public.work_queue (topic, store, payload, dedupe_key, status) values
-    ('order_ingest_retry', 'bannos', '{}', 'gid://shopify/Order/7903', 'dead');
+insert into public.work_queue (topic, store, payload, dedupe_key, status, error_class, finished_at) values
+    ('order_ingest_retry', 'bannos', '{}', 'gid://shopify/Order/7903', 'dead', 'permanent', now());
 select is(public.check_queue(), '{"ok": true, "data": {"overdue": 1, "orphans": 1}, "already_done": true}', 'one item is overdue, one event forgotten');
 select is(
     pg_temp.told('slack_alert', 'worker_stuck') #> '{0,topics}', '["refund"]', 'people hear what nobody does'

@@ -151,7 +151,7 @@ impl Desk {
                 ($2 ->> 'p_limit')::integer,
                 array(
                     select distinct w.topic || '/' || w.store from public.work_queue w
-                    where w.status in ('pending', 'error') and w.store <> $1
+                    where w.finished_at is null and w.store <> $1
                     union
                     select jsonb_array_elements_text($2 -> 'p_busy')
                 )

@@ -58,9 +58,9 @@ from public.inventory_items i
 where i.sku = 'MSH002B';
 update public.inventory_items set ats = ats + 1 where sku = 'MSH002B';
 
-insert into public.work_queue (id, topic, store, dedupe_key, status, finished_at)
+insert into public.work_queue (id, topic, store, dedupe_key, status, error_class, finished_at)
 overriding system value
-select 9000000 + n, 'email', store, 'world/' || store, 'dead', now() from world;
+select 9000000 + n, 'email', store, 'world/' || store, 'dead', 'permanent', now() from world;
 
 insert into public.work_audit (store, work_id, topic, action)
 select store, 9000000 + n, 'email', 'retry' from world;

@@ -102,7 +102,7 @@ async fn work_that_dies_of_its_lease_reaches_sentry() -> Outcome {
     let desk = Desk::open(&stack, store).await?;
     let work = desk.enqueue("email", &json!({"kind": "test"}), &unique()).await?;
     let leased = "update public.work_queue set status = 'processing', locked_by = 'who is no more',
-            retry_count = max_retries - 1, lease_until = 'infinity' where id = $1";
+            retry_count = max_retries - 1, next_retry_at = now(), lease_until = 'infinity' where id = $1";
     db.execute(leased, &[&work]).await?;
     let mut bindings = desk.bindings();
     bindings["SENTRY_DSN"] = sentry(&stack)["SENTRY_DSN"].clone();
