@@ -101,7 +101,8 @@ async fn many_drains_end_with_what_is_there() -> Outcome {
     assert_eq!((&row["ats"], &row["retries"]), (&json!(70), &json!(0)), "{row}");
     assert_eq!(stack.shopify_level(CROWDED, &item).await?, Some(70));
     let levels = levels(&stack, &item).await?;
-    assert!(levels.is_sorted_by(|a, b| a > b), "each level is newer than the one before it: {levels:?}");
+    // A sale between the choice of pushes and the look at the stock is in that level, and its own push tells it again.
+    assert!(levels.is_sorted_by(|a, b| a >= b), "no level is older than the one before it: {levels:?}");
     Ok(())
 }
 
