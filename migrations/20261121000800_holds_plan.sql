@@ -1,16 +1,19 @@
 -- What each line of an order should hold. Writing the difference to the stock and its ledger is in the next file.
 --
 -- Locks are always taken in this order, so that no two transactions can wait for each other: the advisory lock of an order
--- that nobody knows yet (bind_order), the order's row in order_index, then stock rows by SKU, then rows of other orders and their lines by order id, then keys of the queue that
--- several orders share (alerts). There are two ways to the stock:
+-- that nobody knows yet (bind_order), the order's row in order_index, then the queues before stock rows by SKU, then stock
+-- rows by SKU, then rows of other orders and their lines by order id, then keys of the queue that several orders share
+-- (alerts). There are two ways to the stock:
 --
 -- The locked way (plan_holds): rows of stock are locked, then read, planned with and written. It is for whatever holds,
--- waits or releases already: nobody changes a line that is short without the lock of its stock.
+-- waits or releases already: nobody changes a line that is short without the lock of its stock. Corrections of stock and
+-- what Shopify says of it (adjust_stock, settle_stock_checks, compare_stock) go this way too. None of them enters a queue:
+-- who has a row may not wait for those who wait for it.
 --
 -- The late way (plan_new_holds): an order without a row yet plans with what it reads without a lock, writes all of its own,
--- and takes its stock last, in one statement that takes only what is there (book_holds). Until then it holds locks
--- of nothing but what is its own: its row in order_index, rows that nobody else sees before the commit, queue keys with
--- its gid in them. So whoever holds stock never waits for it, and a SKU that everybody wants is locked for the ledger and the
+-- its ledger as well, and takes its stock last, in one statement that takes only what is there (book_holds). Until then it
+-- holds locks of nothing but what is its own: its row in order_index, rows that nobody else sees before the commit, queue
+-- keys with its gid in them. So whoever holds stock never waits for it, and a SKU that everybody wants is locked for the
 -- commit alone. What it planned is short of nothing, so no allocation can be after it meanwhile. When the stock is
 -- gone at the last moment, all of it is undone, these locks too (OH409, try_event), and done again the locked way.
 

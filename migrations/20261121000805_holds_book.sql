@@ -49,7 +49,8 @@ create function private.book_holds(
     p_cause text,
     p_holds private.line_hold[],
     p_items bigint[],
-    p_deltas integer[]
+    p_deltas integer[],
+    p_late boolean
 )
 returns void
 language plpgsql
@@ -61,42 +62,45 @@ as $$
 declare
     v_taken integer;
 begin
-    -- In SKU order. One row alone has no order, and the update locks it.
-    if cardinality(p_items) > 1 then
-        perform 1
-        from unnest(p_items) as m (item_id)
-        join public.inventory_items i on i.id = m.item_id
-        order by i.sku
-        for no key update of i;
+    -- Before the stock is ours: others wait for it as long as we have it.
+    insert into public.inventory_txn (item_id, store, order_id, line_id, delta, reason, idempotency_key)
+    select
+        h.item_id, p_store, p_order_id, h.line_id, h.held_before - h.held_after,
+        case when h.held_after > h.held_before then 'hold' else 'release' end,
+        concat_ws('/', p_gid, h.line_id, h.sku, p_cause)
+    from unnest(p_holds) h
+    where h.held_after <> h.held_before;
+
+    if p_late then
+        -- Queues before each row, in SKU order as p_items are. Of those who wait for a row itself every commit wakes all, since
+        -- they wait for whoever has changed it last; of those who wait in a queue it wakes one, who finds the row as it is.
+        -- Four queues: with one, the row would be nobody's until the next in it is given a processor.
+        perform pg_catalog.pg_advisory_xact_lock(
+            pg_catalog.hashint8extended(m.item_id, pg_catalog.pg_backend_pid() % 4)
+        )
+        from unnest(p_items) as m (item_id);
+
+        -- One row alone has no order, and the update locks it.
+        if cardinality(p_items) > 1 then
+            perform 1
+            from unnest(p_items) as m (item_id)
+            join public.inventory_items i on i.id = m.item_id
+            order by i.sku
+            for no key update of i;
+        end if;
     end if;
 
-    -- One statement. The ledger reads from the update, so that its ids are given under the lock of their item, and in the
-    -- order in which its stock changed; and its foreign key looks at the item when that is ours already: looking before
-    -- would leave marks of everybody who waits for a row that all want.
-    with taken as (
-        update public.inventory_items i set ats = i.ats + m.delta
-        from unnest(p_items, p_deltas) as m (item_id, delta)
-        where i.id = m.item_id and i.ats + m.delta >= 0 and (i.tracked or m.delta >= 0)
-        returning i.id
-    ),
-    ledger as (
-        insert into public.inventory_txn (item_id, store, order_id, line_id, delta, reason, idempotency_key)
-        select
-            h.item_id, p_store, p_order_id, h.line_id, h.held_before - h.held_after,
-            case when h.held_after > h.held_before then 'hold' else 'release' end,
-            concat_ws('/', p_gid, h.line_id, h.sku, p_cause)
-        from taken t
-        join unnest(p_holds) h on h.item_id = t.id
-        where h.held_after <> h.held_before
-    )
-    select count(*) into v_taken from taken;
-
+    -- Last, and a statement of its own, which sees what those before us in a queue have left.
+    update public.inventory_items i set ats = i.ats + m.delta
+    from unnest(p_items, p_deltas) as m (item_id, delta)
+    where i.id = m.item_id and i.ats + m.delta >= 0 and (i.tracked or m.delta >= 0);
+    get diagnostics v_taken = row_count;
     if v_taken < cardinality(p_items) then
         raise exception 'the stock is gone' using errcode = 'OH409';
     end if;
 end;
 $$;
-revoke execute on function private.book_holds(text, text, text, text, private.line_hold[], bigint[], integer[])
+revoke execute on function private.book_holds(text, text, text, text, private.line_hold[], bigint[], integer[], boolean)
     from public, anon;
-comment on function private.book_holds(text, text, text, text, private.line_hold[], bigint[], integer[]) is
-    'Writes planned holds to the stock and its ledger. p_items are those that move, in SKU order, p_deltas what becomes of each in all. The caller writes the lines. Called by apply_order only; raises OH409 when stock is not there any more, as can be when plan_holds has not locked it.';
+comment on function private.book_holds(text, text, text, text, private.line_hold[], bigint[], integer[], boolean) is
+    'Writes planned holds to the stock and its ledger. p_items are those that move, in SKU order, p_deltas what becomes of each in all; p_late says that they were planned without a lock. The caller writes the lines. Called by apply_order only; raises OH409 when stock is not there any more, as can be then.';

@@ -35,6 +35,7 @@ declare
     v_state private.order_state;
     v_lines private.order_line[];
     v_holds private.line_hold[];
+    v_late boolean;
     v_before record;
     v_change private.order_change;
     v_told text;
@@ -62,7 +63,8 @@ begin
     if p_late and not v_change.existed then
         v_holds := private.plan_new_holds(p_store.key, v_lines, p_store.inventory_enabled, not v_change.cancelled);
     end if;
-    if v_holds is null then
+    v_late := v_holds is not null;
+    if not v_late then
         v_holds := array(
             select h
             from private.plan_holds(p_store.key, p_order_id, v_lines, p_store.inventory_enabled, not v_change.cancelled) h
@@ -143,7 +145,7 @@ begin
 
     -- Last, since others wait for it; and before alerts, whose keys are shared.
     if v_items is not null then
-        perform private.book_holds(p_store.key, p_order_id, p_gid, p_cause, v_holds, v_items, v_deltas);
+        perform private.book_holds(p_store.key, p_order_id, p_gid, p_cause, v_holds, v_items, v_deltas, v_late);
         if v_released is not null then
             perform private.allocate_waiting(p_store.key, v_released, p_cause);
         end if;

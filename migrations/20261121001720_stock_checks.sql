@@ -17,7 +17,7 @@ create table public.stock_checks (
     signals integer not null default 0,
     theirs integer,
     ours integer,
-    txn_id bigint,
+    moves bigint,
     looked_at timestamptz,
     outcome text check (outcome in ('corrected', 'failed')),
     policy text,
@@ -34,7 +34,7 @@ create index stock_checks_run_id_idx on public.stock_checks (run_id) where run_i
 comment on table public.stock_checks is
     'Levels of Shopify that are being looked at, and those that had drifted: theirs, ours, and what was done. What agreed after all leaves no row.';
 comment on column public.stock_checks.signals is 'How often Shopify has said meanwhile that the level changed.';
-comment on column public.stock_checks.txn_id is 'Last movement of our stock when it was looked at.';
+comment on column public.stock_checks.moves is 'How often our stock had moved when it was looked at.';
 
 alter table public.stock_checks enable row level security;
 revoke all on public.stock_checks from anon, authenticated, service_role;
@@ -95,10 +95,10 @@ declare
     v_checks bigint[];
 begin
     with opened as (
-        insert into public.stock_checks as c (store, item_id, sku, cause, run_id, theirs, ours, txn_id, looked_at)
+        insert into public.stock_checks as c (store, item_id, sku, cause, run_id, theirs, ours, moves, looked_at)
         select
             i.store, i.id, i.sku, p_cause, p_run, w.theirs, case when w.theirs is not null then i.ats end,
-            case when w.theirs is not null then private.last_txn(i.id) end, case when w.theirs is not null then now() end
+            case when w.theirs is not null then i.moves end, case when w.theirs is not null then now() end
         from unnest(p_items, p_theirs) as w (item_id, theirs)
         join public.inventory_items i on i.id = w.item_id and i.store = p_store
         order by i.sku
@@ -116,18 +116,6 @@ revoke execute on function private.open_stock_checks(text, text, bigint, bigint[
     from public, anon, authenticated;
 comment on function private.open_stock_checks(text, text, bigint, bigint[], integer[], interval) is
     'Has the levels of these items looked at; p_theirs, where given, is a first look. One that is looked at already learns that something has happened. Returns how many. Called by other functions only; no error codes.';
-
-create function private.last_txn(p_item bigint)
-returns bigint
-language sql
-stable
-set search_path = ''
-as $$
-    select coalesce(max(t.id), 0) from public.inventory_txn t where t.item_id = p_item;
-$$;
-revoke execute on function private.last_txn(bigint) from public, anon, authenticated;
-comment on function private.last_txn(bigint) is
-    'The last movement of an item, 0 before the first. Called by other functions only; no error codes.';
 
 create function private.signal_stock(p_store text, p_item_gid text, p_location_gid text)
 returns integer
@@ -168,7 +156,7 @@ begin
                     'location_gid', coalesce(i.shopify_location_gid, g.location_gid),
                     -- What must not have moved until the answer is here.
                     'token', jsonb_build_object(
-                        'txn', private.last_txn(i.id), 'pushed', i.pushed_quantity, 'signals', c.signals, 'looks', c.looks
+                        'moves', i.moves, 'pushed', i.pushed_quantity, 'signals', c.signals, 'looks', c.looks
                     )
                 )
                 order by c.id

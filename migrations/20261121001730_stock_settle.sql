@@ -5,6 +5,7 @@ create type private.look as (
     item_id bigint,
     sku text,
     ats integer,
+    moves bigint,
     theirs integer,
     adopt boolean,
     verdict text
@@ -44,7 +45,7 @@ begin
     for update;
 
     return query
-    select c.id, i.id, i.sku, i.ats, k.theirs, i.adopt,
+    select c.id, i.id, i.sku, i.ats, i.moves, k.theirs, i.adopt,
         case
             when i.shopify_inventory_item_gid is null or not (i.tracked or i.adopt) or not s.inventory_enabled then 'gone'
             when k.theirs is null then 'no_level'
@@ -52,7 +53,7 @@ begin
             when moved.since then case when c.looks < v_most_looks then 'again' else 'restless' end
             when case when g.reconcile_policy = 'shopify_wins' then greatest(k.theirs, 0) else k.theirs end = i.ats
                 then 'agreed'
-            when c.theirs = k.theirs and c.ours = i.ats and c.txn_id = private.last_txn(i.id)
+            when c.theirs = k.theirs and c.ours = i.ats and c.moves = i.moves
                 and c.looked_at + make_interval(secs => g.settle_seconds) <= now() then 'drift'
             when c.looks < v_most_looks then 'differs'
             else 'restless'
@@ -72,7 +73,7 @@ begin
     cross join lateral (
         select v_behind
             or k.token is distinct from jsonb_build_object(
-                'txn', private.last_txn(i.id), 'pushed', i.pushed_quantity, 'signals', c.signals, 'looks', c.looks
+                'moves', i.moves, 'pushed', i.pushed_quantity, 'signals', c.signals, 'looks', c.looks
             )
             -- A push that waits or is under way makes their level ours by itself.
             or exists (
@@ -208,11 +209,11 @@ begin
 
     -- A difference that is the same as at the last look is as old as that one.
     update public.stock_checks c set
-        looked_at = case when c.theirs = l.theirs and c.ours = l.ats and c.txn_id = private.last_txn(l.item_id)
+        looked_at = case when c.theirs = l.theirs and c.ours = l.ats and c.moves = l.moves
             then c.looked_at else now() end,
         theirs = l.theirs,
         ours = l.ats,
-        txn_id = private.last_txn(l.item_id)
+        moves = l.moves
     from unnest(v_looks) l
     where c.id = l.check_id and l.verdict = 'differs';
     perform private.queue_looks(

@@ -8,7 +8,8 @@ alter table public.event_store
 drop index public.event_store_store_type_content_hash_idx, public.event_store_store_ref_id_idx;
 alter table public.order_index drop constraint order_index_store_fkey;
 alter table public.order_line_items drop constraint order_line_items_store_order_id_fkey;
-alter table public.inventory_txn drop constraint inventory_txn_store_order_id_fkey;
+alter table public.inventory_txn
+    drop constraint inventory_txn_store_order_id_fkey, drop constraint inventory_txn_item_id_fkey;
 alter table public.stage_events drop constraint stage_events_store_order_id_fkey;
 
 insert into public.event_store (
@@ -57,8 +58,10 @@ create index event_store_store_ref_id_idx on public.event_store (store, ref_id, 
 alter table public.order_index add constraint order_index_store_fkey foreign key (store) references public.stores (key);
 alter table public.order_line_items add constraint order_line_items_store_order_id_fkey
     foreign key (store, order_id) references public.orders (store, id);
-alter table public.inventory_txn add constraint inventory_txn_store_order_id_fkey
-    foreign key (store, order_id) references public.orders (store, id);
+alter table public.inventory_txn
+    add constraint inventory_txn_item_id_fkey foreign key (item_id) references public.inventory_items (id)
+        deferrable initially deferred,
+    add constraint inventory_txn_store_order_id_fkey foreign key (store, order_id) references public.orders (store, id);
 alter table public.stage_events add constraint stage_events_store_order_id_fkey
     foreign key (store, order_id) references public.orders (store, id);
 analyze public.event_store, public.orders, public.order_index, public.order_line_items, public.inventory_items,

@@ -115,7 +115,7 @@ async fn hold(connection: &mut PgConnection, order: u64) -> Result<()> {
         )
         select private.book_holds(
             'bannos', 'bannos-' || (1 + $2), 'gid://shopify/Order/' || (5000000000001 + $2),
-            'bench:' || gen_random_uuid(), p.holds, array[p.holds[1].item_id], '{-1}'
+            'bench:' || gen_random_uuid(), p.holds, array[p.holds[1].item_id], '{-1}', true
         ) from planned p";
     let order = i64::try_from(order)?;
     sqlx::query(query).bind(HOT_SKU).bind(order).execute(connection).await.context("no hold")?;
