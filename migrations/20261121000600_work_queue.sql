@@ -74,9 +74,7 @@ create index work_queue_due_idx on public.work_queue (topic, store, priority, ne
 create index work_queue_serial_idx on public.work_queue (serial_key, serial_busy, next_retry_at, id)
     where finished_at is null and serial_key is not null;
 create index work_queue_counted_idx on public.work_queue (topic, store) where counted;
-create index work_queue_finished_idx on public.work_queue (finished_at) where finished_at is not null;
--- With the id: of a key that all rows have, every version goes to one page, for which workers would wait.
-create index work_queue_store_id_idx on public.work_queue (store, id);
+create index work_queue_store_finished_at_idx on public.work_queue (store, finished_at);
 create index work_queue_order_gid_idx on public.work_queue ((payload ->> 'order_gid'))
     where payload ->> 'order_gid' is not null;
 comment on table public.work_queue is 'Every effect outside, written in the transaction that causes it.';

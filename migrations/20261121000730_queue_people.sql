@@ -185,12 +185,18 @@ begin
     -- In portions, so that a long backlog never holds its locks for long; the next tick goes on.
     delete from public.work_queue w
     where w.id = any(array(
-        select q.id
-        from public.work_queue q
-        where q.finished_at < now() - interval '14 days' and (q.status = 'done' or q.discarded_at is not null)
-        order by q.finished_at
+        select old.id
+        from public.stores s
+        cross join lateral (
+            select q.id
+            from public.work_queue q
+            where q.store = s.key and q.finished_at < now() - interval '14 days'
+                and (q.status = 'done' or q.discarded_at is not null)
+            order by q.finished_at
+            limit 10000
+            for update skip locked
+        ) old
         limit 10000
-        for update skip locked
     ));
     get diagnostics v_items = row_count;
 
