@@ -92,12 +92,18 @@ impl Pass<'_> {
     /// The next byte that is no white space. It is left where it is.
     #[inline]
     fn solid(&mut self) -> Option<u8> {
-        loop {
-            match self.body.get(self.at) {
-                Some(b' ' | b'\t' | b'\n' | b'\r') => self.at += 1,
-                byte => return byte.copied(),
-            }
+        match self.body.get(self.at) {
+            Some(byte) if *byte > b' ' => Some(*byte),
+            _ => self.solid_behind_space(),
         }
+    }
+
+    #[cold]
+    fn solid_behind_space(&mut self) -> Option<u8> {
+        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.body.get(self.at) {
+            self.at += 1;
+        }
+        self.body.get(self.at).copied()
     }
 
     fn open(&mut self, object: bool, end: u8) -> Result<bool, DocumentError> {
