@@ -30,7 +30,7 @@ enum Doing {
     Hold,
     /// Nothing but an update of the row.
     Update,
-    /// The update and the row of the ledger, by one plain statement: the least that a hold can be.
+    /// The update and the row of the ledger, by one plain statement.
     Ledger,
     /// A whole order of this SKU.
     Order,
