@@ -60,6 +60,8 @@ set plan_cache_mode = force_generic_plan
 as $$
 -- Generic plans, since of a short list the planner would make a plan anew for each call: five times the cost of running it.
 declare
+    -- Of more than so many at once, none is queued for: the table of such locks has an end.
+    v_most_queued constant integer := 16;
     v_taken integer;
 begin
     -- Before the stock is ours: others wait for it as long as we have it.
@@ -78,7 +80,8 @@ begin
         perform pg_catalog.pg_advisory_xact_lock(
             pg_catalog.hashint8extended(m.item_id, pg_catalog.pg_backend_pid() % 4)
         )
-        from unnest(p_items) as m (item_id);
+        from unnest(p_items) as m (item_id)
+        where cardinality(p_items) <= v_most_queued;
 
         -- One row alone has no order, and the update locks it.
         if cardinality(p_items) > 1 then

@@ -1,6 +1,6 @@
 -- Stock: held by difference, never twice, never below zero, and given to those who wait.
 begin;
-select plan(69);
+select plan(72);
 
 insert into public.inventory_items (store, sku, opening_ats, ats, tracked) values
     ('bannos', 'H-A', 10, 10, true), ('bannos', 'H-B', 10, 10, true), ('bannos', 'H-U', 10, 10, false),
@@ -294,6 +294,33 @@ select is_empty(
         ) d
     $$,
     'is what it would hold had it locked it'
+);
+
+-- Of thousands of advisory locks the server would have no place for the next.
+insert into public.inventory_items (store, sku, opening_ats, ats, tracked)
+select 'bannos', 'H-Q' || n, 5, 5, true from generate_series(1, 17) n;
+create temporary table seen (step integer, locks bigint);
+create function pg_temp.see(p_step integer)
+returns void
+language sql
+as $$
+    insert into seen
+    select p_step, count(*) from pg_catalog.pg_locks l
+    where l.locktype = 'advisory' and l.pid = pg_catalog.pg_backend_pid();
+$$;
+create function pg_temp.lines(p_many integer)
+returns jsonb
+language sql
+as $$ select jsonb_agg(pg_temp.line(n::text, 'H-Q' || n, 1) -> 0) from generate_series(1, p_many) n $$;
+select pg_temp.see(0);
+select is(pg_temp.deliver(8497, 0, pg_temp.lines(16)), 'created', 'an order of sixteen SKUs');
+select pg_temp.see(1);
+select is(pg_temp.deliver(8498, 0, pg_temp.lines(17)), 'created', 'an order of one more');
+select pg_temp.see(2);
+select is(
+    (select (one.locks - none.locks) - (two.locks - one.locks)
+    from seen none, seen one, seen two where none.step = 0 and one.step = 1 and two.step = 2),
+    16::bigint, 'the first queues for each of them, the second for none'
 );
 
 select * from finish();
