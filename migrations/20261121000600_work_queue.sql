@@ -83,7 +83,7 @@ comment on column public.work_queue.serial_key is
 comment on column public.work_queue.serial_busy is
     'Of an item with a serial key, whether it is leased. Null for all others, so that no index hears of their claims.';
 comment on column public.work_queue.counted is
-    'Leased while its topic had a bound of concurrency, and so one of those that are counted; null otherwise, so that no index hears of the claim.';
+    'Leased with a serial key or while its topic had a bound of concurrency, and so one of those whose lease is looked after; null otherwise, so that no index hears of the claim.';
 comment on column public.work_queue.payload is
     'What to do. Work about an order names it as order_gid: so it is found when the order has to be forgotten.';
 comment on column public.work_queue.discarded_at is 'A supervisor decided that this dead item needs no attention any more.';

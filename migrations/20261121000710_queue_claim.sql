@@ -149,12 +149,13 @@ begin
     -- The time of the claim is when it got here, not when it began to wait: rates are counted by it.
     v_now := pg_catalog.clock_timestamp();
 
-    -- Where leases are bounded, those that have run out give way to others at once.
+    -- Where leases are bounded, or others wait for one of the same key, those that have run out give way at once.
     select array_agg(e.id) into v_ids
-    from (
+    from unnest(v_topics) as t (topic)
+    cross join lateral (
         select w.id
         from public.work_queue w
-        where w.counted and w.topic = any(v_topics) and w.lease_until < v_now
+        where w.counted and w.topic = t.topic and w.lease_until < v_now
         limit 1000
         for update skip locked
     ) e;
@@ -210,7 +211,7 @@ begin
             locked_at = v_now,
             locked_by = p_worker,
             lease_until = v_now + make_interval(secs => t.lease_seconds),
-            counted = case when t.concurrency is not null then true end,
+            counted = case when t.concurrency is not null or w.serial_key is not null then true end,
             fence = w.fence + 1
         from public.queue_topics t
         where w.id = any(v_ids) and t.topic = w.topic

@@ -50,8 +50,8 @@ as $$
 declare
     v_done integer;
 begin
-    -- Row by row in the order of their ids, as everybody locks them. A worker that lost its lease meets a higher fence
-    -- and changes nothing, also where it had to wait for the row.
+    -- Row by row, in the order of their ids as soon as the table is not tiny. A worker that lost its lease meets a higher
+    -- fence and changes nothing, also where it had to wait for the row.
     update public.work_queue w set
         status = 'done',
         error_class = null,

@@ -67,7 +67,8 @@ begin
     end if;
 
     with seen as materialized (
-        select w.id, w.status
+        -- Who has lost his lease has failed, also where a closed lane keeps claims from putting that on record.
+        select w.id, case when w.status = 'processing' and w.lease_until < now() then 'error' else w.status end as status
         from public.work_queue w
         where w.id = any(p_ids) and w.store = any(v_stores)
         order by w.id
@@ -80,6 +81,10 @@ begin
             next_retry_at = now(),
             -- What is wrong will be found out anew, and told.
             error_class = null,
+            locked_at = null,
+            locked_by = null,
+            lease_until = null,
+            counted = null,
             finished_at = null,
             discarded_at = null
         from seen
@@ -105,7 +110,7 @@ $$;
 revoke execute on function public.retry_work(bigint[]) from public, anon;
 grant execute on function public.retry_work(bigint[]) to authenticated, service_role;
 comment on function public.retry_work(bigint[]) is
-    'Makes failed or dead items due now, with all attempts before them, and audits it. Items in any other state are left alone. Returns {retried: [ids]}. Callable by a Supervisor for own stores, an Admin, service_role. Codes: BAD_INPUT, PERMISSION_DENIED, NOT_FOUND.';
+    'Makes items due now that failed, died or whose worker has lost its lease, with all attempts before them, and audits it. Items in any other state are left alone. Returns {retried: [ids]}. Callable by a Supervisor for own stores, an Admin, service_role. Codes: BAD_INPUT, PERMISSION_DENIED, NOT_FOUND.';
 
 create function public.discard_work(p_ids bigint[], p_reason text)
 returns jsonb
@@ -132,7 +137,8 @@ begin
 
     -- The row stays, dead: its dedupe key must go on refusing a repeat until it is purged.
     with seen as materialized (
-        select w.id, w.status, w.discarded_at
+        select w.id, w.discarded_at,
+            case when w.status = 'processing' and w.lease_until < now() then 'error' else w.status end as status
         from public.work_queue w
         where w.id = any(p_ids) and w.store = any(v_stores)
         order by w.id
@@ -141,6 +147,10 @@ begin
     changed as (
         update public.work_queue w set
             status = 'dead',
+            locked_at = null,
+            locked_by = null,
+            lease_until = null,
+            counted = null,
             finished_at = now(),
             discarded_at = now()
         from seen
@@ -168,7 +178,7 @@ $$;
 revoke execute on function public.discard_work(bigint[], text) from public, anon;
 grant execute on function public.discard_work(bigint[], text) to authenticated, service_role;
 comment on function public.discard_work(bigint[], text) is
-    'Gives items up for good, with a reason, and audits it. Items that are done or being worked on are left alone. Returns {discarded: [ids]}. Callable by a Supervisor for own stores, an Admin, service_role. Codes: BAD_INPUT, PERMISSION_DENIED, NOT_FOUND.';
+    'Gives items up for good, with a reason, and audits it. Items that are done, or leased still, are left alone. Returns {discarded: [ids]}. Callable by a Supervisor for own stores, an Admin, service_role. Codes: BAD_INPUT, PERMISSION_DENIED, NOT_FOUND.';
 
 create function public.purge_work()
 returns jsonb

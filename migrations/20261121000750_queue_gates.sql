@@ -107,10 +107,14 @@ begin
         where g.topic || '/' || g.store = any(v_gates)
     ),
     busy as materialized (
-        select w.topic, w.store, count(*) as items
-        from public.work_queue w
-        where w.counted and w.topic in (select a.topic from lane a where a.concurrency is not null)
-        group by w.topic, w.store
+        select bound.topic, b.store, b.items
+        from (select distinct a.topic from lane a where a.concurrency is not null) bound
+        cross join lateral (
+            select w.store, count(*) as items
+            from public.work_queue w
+            where w.counted and w.topic = bound.topic
+            group by w.store
+        ) b
     ),
     -- How many may leave for each limit, null where there is none; a gate that another claim has lets nothing through.
     room as materialized (

@@ -108,8 +108,14 @@ begin
         where t.topic = p_topic;
         -- Those that were leased without a bound count as well, as far as this sees them.
         if v_was.concurrency is null and v_is.concurrency is not null then
-            update public.work_queue w set counted = true
-            where w.finished_at is null and w.topic = p_topic and w.status = 'processing';
+            with leased as materialized (
+                select w.id
+                from public.work_queue w
+                where w.finished_at is null and w.topic = p_topic and w.status = 'processing'
+                order by w.id
+                for update
+            )
+            update public.work_queue w set counted = true from leased l where w.id = l.id;
         end if;
         insert into public.queue_topic_changes (topic, before, after, reason, performed_by)
         values (

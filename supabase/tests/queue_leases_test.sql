@@ -1,6 +1,6 @@
 -- Leases cost no index anything, and what has lost its lease has its turn where it was due.
 begin;
-select plan(19);
+select plan(25);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -41,6 +41,13 @@ as $$
     select string_agg(concat_ws(' ', w.dedupe_key, w.status, w.retry_count, w.error_class), ', ' order by w.dedupe_key)
     from public.work_queue w
     where w.topic like 'l\_%' and w.dedupe_key = any (string_to_array(p_keys, ' '));
+$$;
+create function pg_temp.ids(p_keys text)
+returns bigint[]
+language sql
+as $$
+    select array_agg(w.id order by w.dedupe_key) from public.work_queue w
+    where w.topic = 'l_one' and w.dedupe_key = any (string_to_array(p_keys, ' '));
 $$;
 grant execute on all functions in schema pg_temp to service_role;
 grant all on answer to service_role;
@@ -94,6 +101,28 @@ select pg_temp.make('l_late', 'bannos', 'd1 d2 d3 d4');
 select is(pg_temp.claim('w1', 'l_late', 2), 'd1 d2', 'without a bound two are leased');
 select is(public.set_topic('l_late', p_concurrency => 3) -> 'ok', 'true', 'then a bound is set');
 select is(pg_temp.claim('w1', 'l_late'), 'd3', 'for which they count');
+
+-- People need not wait for a claim
+select pg_temp.make('l_one', 'bannos', 'f1 f2 f3');
+select is(pg_temp.claim('w1', 'l_one'), 'f1 f2 f3', 'three are leased');
+select pg_temp.lose('f1 f2');
+select is(
+    public.retry_work(pg_temp.ids('f1 f3')) #> '{data,retried}', to_jsonb(pg_temp.ids('f1')),
+    'of what is leased, that is tried again which has lost its lease'
+);
+select is(public.discard_work(pg_temp.ids('f2 f3'), 'x') #> '{data,discarded}', to_jsonb(pg_temp.ids('f2')), 'or given up');
+select is(
+    (select string_agg(concat_ws(' ', w.dedupe_key, w.status, w.locked_by, w.lease_until is not null), ', ' order by w.dedupe_key)
+     from public.work_queue w where w.id = any (pg_temp.ids('f1 f2 f3'))),
+    'f1 pending f, f2 dead f, f3 processing w1 t', 'they are nobody''s'
+);
+select lives_ok(
+    $$
+        select public.report_work('w1', (select jsonb_agg(jsonb_build_object('id', w.id, 'fence', w.fence, 'outcome', 'done'))
+        from public.work_queue w where w.id = any (pg_temp.ids('f1 f2 f3'))))
+    $$, 'their worker reports after all'
+);
+select is(pg_temp.rows('f1 f2 f3'), 'f1 pending 0, f2 dead 0, f3 done 0', 'and is heard for what it still has');
 
 -- What it costs
 select pg_temp.make('l_hot', 'bannos', (select string_agg('e' || n, ' ') from generate_series(1, 200) n));

@@ -1,7 +1,7 @@
 -- Levels on their way to Shopify: a SKU is in one hand at a time, its pushes leave together, and each compares with
 -- the level that was confirmed last.
 begin;
-select plan(43);
+select plan(46);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -234,6 +234,22 @@ select is(
 );
 select is(
     public.record_worker_run('w', now(), 0, 0, 0, 3, '{}') -> 'already_done', 'false', 'one that found dead work is no idle one'
+);
+
+-- A lease that has run out is taken back before anything else of its SKU is given out, though that be first in turn.
+reset role;
+update public.work_queue set status = 'done', finished_at = now() where finished_at is null;
+select pg_temp.wait('bannos', 'P-B', 'later/b', -60), pg_temp.wait('bannos', 'P-B', 'later/a', 100);
+set local role service_role;
+select is(pg_temp.claim('w1', 1), 'later/a', 'a push is leased, and an elder one of its SKU waits for its next try');
+reset role;
+select pg_temp.expire();
+update public.work_queue set next_retry_at = now() where dedupe_key = 'later/b';
+set local role service_role;
+select isnt(pg_temp.claim('w2', 1), null, 'when both are due, one of them is given out');
+select is(
+    (select string_agg(w.locked_by, ' ') from public.work_queue w where w.dedupe_key like 'later/%' and w.status = 'processing'),
+    'w2', 'and the SKU is in one hand'
 );
 
 select * from finish();

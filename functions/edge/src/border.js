@@ -101,24 +101,17 @@ export async function pass(service, request, id, started, context, instead) {
 
 /** Rooms for the bodies of calls, lent again and again: what is made for one call alone is work for the garbage collector. */
 const rooms = [];
-const ROOM = 32 * 1024;
 const MOST_ROOMS = 16;
-let made = 0;
-
-/** A room in which nothing is needed any more, if there is one and the body has place in it. */
-function lend(length) {
-  if (length > ROOM) return undefined;
-  if (rooms.length > 0 || made === MOST_ROOMS) return rooms.pop();
-  made += 1;
-  return new Uint8Array(ROOM);
-}
+/** Bodies between these lengths are worth a room. */
+const SHORT = 2 * 1024;
+const ROOM = 32 * 1024;
 
 /**
  * Posts JSON and waits for the whole answer: status and body, or in a word why there is none. A connection that nobody
  * listens to any more would still count against the isolate's six: it is closed.
  */
 export async function post(url, headers, bytes, ms) {
-  let room = lend(bytes.length);
+  const room = bytes.length < SHORT || bytes.length > ROOM ? undefined : (rooms.pop() ?? new Uint8Array(ROOM));
   room?.set(bytes);
   const body = room?.subarray(0, bytes.length) ?? bytes.slice();
   const signal = AbortSignal.timeout(ms);
@@ -128,15 +121,10 @@ export async function post(url, headers, bytes, ms) {
     failure = "answer broke off";
     const whole = new Uint8Array(await answer.arrayBuffer());
     // Who has answered well has read the body to its end. Of any other it is not known who may still look at it.
-    if (room && answer.ok) {
-      rooms.push(room);
-      room = undefined;
-    }
+    if (room && answer.ok && rooms.length < MOST_ROOMS) rooms.push(room);
     return [answer.status, whole];
   } catch {
     return signal.aborted ? "no answer in time" : failure;
-  } finally {
-    if (room) made -= 1;
   }
 }
 
@@ -148,15 +136,18 @@ export function hmacKeys(secrets) {
 }
 
 /**
- * Waits for a body, tries every key on it and says which of them made the signature, counted from the first, with the
- * SHA-256 of the body and the body itself; `false` when none did. What is wrong with the body is told as `body` and `pieces`
- * tell it.
+ * Waits for a body, tries one key after the other on it and says which of them made the signature, counted from the first,
+ * with the SHA-256 of the body and the body itself; `false` when none did. What is wrong with the body is told as `body` and
+ * `pieces` tell it.
  */
 export async function signer(keys, bytes, coming) {
   const signature = bytes.slice();
   const body = await coming;
   if (body === undefined) return undefined;
-  const tried = keys.map((key) => crypto.subtle.verify("HMAC", key, signature, body));
-  const place = (await Promise.all(tried)).indexOf(true);
-  return place >= 0 && [place, new Uint8Array(await crypto.subtle.digest("SHA-256", body)), body];
+  for (let place = 0; place < keys.length; place += 1) {
+    if (await crypto.subtle.verify("HMAC", keys[place], signature, body)) {
+      return [place, new Uint8Array(await crypto.subtle.digest("SHA-256", body)), body];
+    }
+  }
+  return false;
 }
