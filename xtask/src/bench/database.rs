@@ -43,3 +43,11 @@ async fn prepare(layout: &Layout, name: &str) -> Result<()> {
     step.done();
     Ok(())
 }
+
+/// Tables as a quiet hour leaves them: plans that were made while they were empty are plans for nobody.
+pub async fn settle(layout: &Layout) -> Result<()> {
+    let mut superuser = database::connect(layout, Role::Superuser).await?;
+    database::run_script(&mut superuser, "vacuum analyze").await?;
+    database::run_script(&mut superuser, "checkpoint").await?;
+    database::close(superuser).await
+}

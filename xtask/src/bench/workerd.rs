@@ -154,9 +154,16 @@ fn program(checkout: &Checkout) -> Result<PathBuf> {
     found.with_context(|| format!("there is no workerd in {}", folder.display()))
 }
 
+/// The setting with flags for the V8 of everybody, for instance to see what the garbage collector has to do with a figure.
+const V8_FLAGS: &str = "ORDAK_BENCH_V8_FLAGS";
+
 fn configuration(workers: &[Worker]) -> Result<String> {
-    let mut text = String::from(
-        "using Workerd = import \"/workerd/workerd.capnp\";\n\nconst config :Workerd.Config = (\n  services = [\n",
+    let flags = std::env::var(V8_FLAGS).unwrap_or_default();
+    let flags = flags.split_whitespace().map(quoted).collect::<Result<Vec<_>>>()?;
+    let mut text = format!(
+        "using Workerd = import \"/workerd/workerd.capnp\";\n\nconst config :Workerd.Config = (\n  v8Flags = [{}],\n  \
+         services = [\n",
+        flags.join(", ")
     );
     for worker in workers {
         service(&mut text, worker)?;
