@@ -68,12 +68,6 @@ impl<'a> Document<'a> {
         if storable { Ok(Self { text, pieces }) } else { Err(DocumentError::Unstorable) }
     }
 
-    /// The body.
-    #[must_use]
-    pub fn text(&self) -> &'a str {
-        self.text
-    }
-
     /// The first byte of a piece, by which its kind is known; that of `null` for none.
     pub(crate) fn first(&self, place: u32) -> u8 {
         let piece = self.pieces.get(place as usize);

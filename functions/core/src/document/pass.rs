@@ -2,8 +2,8 @@
 
 use super::{DEEPEST, DocumentError, Piece, number};
 
-/// Bytes of a body for each piece that room is made for at first; real orders have 13 to 20.
-const BYTES_PER_PIECE: usize = 12;
+/// Bytes of a body for each piece that room is made for at first; real orders have 10 to 12, as Shopify sends them.
+const BYTES_PER_PIECE: usize = 10;
 /// Longest body whose places have room.
 const LONGEST: usize = Piece::ESCAPED as usize - 1;
 
