@@ -61,7 +61,7 @@ impl Managed {
         let child = command.spawn().with_context(|| format!("cannot start {what}"))?;
         let pid = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
         let pid = pid.with_context(|| format!("{what} ended as it started"))?;
-        book.add(Entry { name: name.to_owned(), pid: pid.as_raw_nonzero().get() })?;
+        book.add(Entry { name: name.to_owned(), pid: pid.as_raw_nonzero().get(), up: false })?;
         Ok(Self { what, log, child, pid, stop_with, book, whole: 1 })
     }
 
@@ -75,9 +75,10 @@ impl Managed {
         self.child.wait().await.with_context(|| format!("cannot wait for {}", self.what))
     }
 
-    /// From now on a smaller group than this is a broken one.
-    pub fn is_whole_now(&mut self) {
-        self.whole = process_table::group_size(self.pid.as_raw_nonzero().get());
+    /// It does its work now, and that is written down. From now on a smaller group than this is a broken one.
+    pub fn is_up(&mut self) -> Result<()> {
+        self.whole = process_table::group_size(self.id());
+        self.book.mark_as_up(self.id())
     }
 
     /// Returns when the group has had fewer processes than when it was whole, for longer than an exchange of one takes.
@@ -146,6 +147,9 @@ struct Book {
 struct Entry {
     name: String,
     pid: i32,
+    /// For whoever has to wait until it is there: the suites that kill it.
+    #[serde(default)]
+    up: bool,
 }
 
 impl Book {
@@ -172,6 +176,12 @@ impl Book {
     fn add(&self, entry: Entry) -> Result<()> {
         let mut entries = self.read();
         entries.push(entry);
+        self.write(&entries)
+    }
+
+    fn mark_as_up(&self, pid: i32) -> Result<()> {
+        let mut entries = self.read();
+        entries.iter_mut().filter(|entry| entry.pid == pid).for_each(|entry| entry.up = true);
         self.write(&entries)
     }
 

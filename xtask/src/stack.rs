@@ -32,6 +32,7 @@ impl Stack {
     /// A stack that is not running yet.
     pub fn new(layout: Layout, backend: Backend, functions: Vec<Function>) -> Self {
         Self {
+            lives: Lives::of(layout.name),
             layout,
             backend,
             functions,
@@ -39,7 +40,6 @@ impl Stack {
             workers: None,
             servers: Vec::new(),
             started: Instant::now(),
-            lives: Lives::default(),
         }
     }
 
@@ -92,7 +92,7 @@ impl Stack {
         let configs = functions::config::derive(&self.functions, &self.layout.path("wrangler"), &values)?;
         let workers = self.workers.insert(functions::serve::start(&self.layout, &configs)?);
         functions::serve::wait_until_up(&self.layout, workers).await?;
-        workers.is_whole_now();
+        workers.is_up()?;
         step.done();
         Ok(())
     }

@@ -8,6 +8,7 @@ use ordak_e2e::{Failure, Outcome};
 use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 /// A way to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,12 +57,39 @@ pub async fn backends(db: &Db) -> Outcome<Vec<i64>> {
 
 /// The workerd processes of the stack.
 pub fn workerds() -> Outcome<Vec<i64>> {
-    let logs = variable("ORDAK_LOGS")?;
-    let book = Path::new(&logs).with_file_name("processes.json");
-    let entries: Value = serde_json::from_slice(&std::fs::read(&book)?)?;
-    let edge = |entry: &&Value| entry.get("name").and_then(Value::as_str) == Some("edge");
-    let entry = entries.as_array().and_then(|all| all.iter().find(edge));
-    Ok(entry.map(|entry| members(number(entry, "pid"))).transpose()?.unwrap_or_default())
+    let entries = written_down()?;
+    let edge = entries.iter().find(|entry| name(entry) == Some("edge"));
+    Ok(edge.map(|entry| members(number(entry, "pid"))).transpose()?.unwrap_or_default())
+}
+
+/// Waits until whoever started the stack has brought back all of it and watches it again. What is killed sooner than that
+/// disturbs a start, which is no concern of the functions.
+pub async fn all_are_up(patience: Duration) -> Outcome {
+    let started = Instant::now();
+    loop {
+        let entries = written_down()?;
+        let is_up = |wanted: &str| {
+            let up = |entry: &Value| entry.get("up") == Some(&Value::Bool(true));
+            entries.iter().any(|entry| name(entry) == Some(wanted) && up(entry))
+        };
+        if ["postgres", "edge"].into_iter().all(is_up) {
+            return Ok(());
+        }
+        if started.elapsed() > patience {
+            return Err(Failure::new(format!("not all is up after {patience:?}: {entries:?}")));
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// What the stack has written down of its processes.
+fn written_down() -> Outcome<Vec<Value>> {
+    let book = Path::new(&variable("ORDAK_LOGS")?).with_file_name("processes.json");
+    Ok(serde_json::from_slice(&std::fs::read(&book)?)?)
+}
+
+fn name(entry: &Value) -> Option<&str> {
+    entry.get("name").and_then(Value::as_str)
 }
 
 /// The workerd processes that a process has started.

@@ -55,6 +55,7 @@ async fn a_database_that_is_stopped_loses_nothing_and_nobody_sees_more_than_503(
         let gone = Instant::now();
         let took = traffic.recovers(gone, RECOVERY).await? + (gone - stopped);
         away.push((*name, stopped, took));
+        processes::all_are_up(RECOVERY).await?;
     }
     tokio::time::sleep(CALM).await;
     let asked = traffic.stop().await?;

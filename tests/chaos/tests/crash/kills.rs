@@ -72,6 +72,7 @@ pub async fn at_random(stack: &Stack) -> Outcome {
         }
         let took = traffic.recovers(Instant::now(), RECOVERY).await? + at.elapsed().min(RECOVERY);
         killed.push(Killed { victim, at, took: took.min(at.elapsed()) });
+        processes::all_are_up(RECOVERY).await?;
     }
     let asked = traffic.stop().await?;
     let db = stack.db().await?;
