@@ -14,7 +14,10 @@ export function listen(listener) {
   tell = listener;
 }
 
-/** Tells whoever is listening now, and no later instance, what becomes of a promise. */
+/**
+ * Tells whoever is listening now, and no later instance, what becomes of a promise. What is only there to be waited for
+ * (`post`, `signer`) tells it at its end instead, without a promise of its own.
+ */
 export function settle(promise, place, number) {
   const told = tell;
   promise.then(
@@ -23,16 +26,19 @@ export function settle(promise, place, number) {
   );
 }
 
-/** Method, path with query, and id, a line each. No header holds a line break; an absent id is empty. */
-export function look(request) {
+/** Method, path with query, and headers, a line each. */
+export function look(request, names) {
   const url = request.url;
   const target = url.slice(url.indexOf("/", url.indexOf("//") + 2));
-  return request.method + "\n" + target + "\n" + (request.headers.get("x-request-id") ?? "");
+  return request.method + "\n" + target + "\n" + headers(request, names);
 }
 
-/** A header. */
-export function header(request, name) {
-  return request.headers.get(name);
+/** Headers, a line each: no header holds a line break. One that is absent is empty. */
+export function headers(request, names) {
+  const all = request.headers;
+  let lines = all.get(names[0]) ?? "";
+  for (let place = 1; place < names.length; place += 1) lines += "\n" + (all.get(names[place]) ?? "");
+  return lines;
 }
 
 /** The body, whole. */
@@ -53,11 +59,15 @@ export async function pieces(request, limit, patience) {
   return seen > limit ? undefined : new Blob(kept).arrayBuffer();
 }
 
+/** Copied from one object to the other they cost less than read from a list each time. */
+const ALWAYS = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
+
 /** A response with the headers that all of ours have. The body is text, or bytes of its own. */
 function response(status, id, body, allow) {
-  const headers = { "content-type": "application/json", "cache-control": "no-store", "x-request-id": id };
-  if (allow !== undefined) headers.allow = allow;
-  return new Response(body, { status, headers });
+  const response = new Response(body, { status, headers: ALWAYS });
+  response.headers.set("x-request-id", id);
+  if (allow !== undefined) response.headers.set("allow", allow);
+  return response;
 }
 
 /** A response. */
@@ -78,9 +88,17 @@ export function copy(response) {
   return new Response(response.body, response);
 }
 
+/** The time of the last line in milliseconds, and as it stands before the line: many are written in the same. */
+let written;
+let time;
+
 /** A line for the log, behind the time of its writing. */
 export function log(ms, line) {
-  console.log('{"time":"' + new Date(ms).toISOString() + '",' + line);
+  if (ms !== written) {
+    written = ms;
+    time = '{"time":"' + new Date(ms).toISOString() + '",';
+  }
+  console.log(time + line);
 }
 
 /** The request with another id, handed to another worker. */
@@ -99,6 +117,14 @@ export async function pass(service, request, id, started, context, instead) {
   }
 }
 
+/** Headers to be sent, from a line for each name and each value. */
+export function sent(lines) {
+  const all = lines.split("\n");
+  const headers = new Headers();
+  for (let at = 0; at + 1 < all.length; at += 2) headers.set(all[at], all[at + 1]);
+  return headers;
+}
+
 /** Rooms for the bodies of calls, lent again and again: what is made for one call alone is work for the garbage collector. */
 const rooms = [];
 const MOST_ROOMS = 16;
@@ -107,25 +133,27 @@ const SHORT = 2 * 1024;
 const ROOM = 32 * 1024;
 
 /**
- * Posts JSON and waits for the whole answer: status and body, or in a word why there is none. A connection that nobody
+ * Posts JSON, waits for the whole answer and tells of it: status and body, or in a word why there is none. A connection that nobody
  * listens to any more would still count against the isolate's six: it is closed.
  */
-export async function post(url, headers, bytes, ms) {
+export async function post(place, number, url, headers, bytes, ms) {
+  const told = tell;
   const room = bytes.length < SHORT || bytes.length > ROOM ? undefined : (rooms.pop() ?? new Uint8Array(ROOM));
   room?.set(bytes);
   const body = room?.subarray(0, bytes.length) ?? bytes.slice();
   const signal = AbortSignal.timeout(ms);
-  let failure = "not reached";
+  let outcome = "not reached";
   try {
     const answer = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
-    failure = "answer broke off";
+    outcome = "answer broke off";
     const whole = new Uint8Array(await answer.arrayBuffer());
     // Who has answered well has read the body to its end. Of any other it is not known who may still look at it.
     if (room && answer.ok && rooms.length < MOST_ROOMS) rooms.push(room);
-    return [answer.status, whole];
+    outcome = [answer.status, whole];
   } catch {
-    return signal.aborted ? "no answer in time" : failure;
+    if (signal.aborted) outcome = "no answer in time";
   }
+  told(place, number, true, outcome);
 }
 
 /** Prepares keys for HMAC-SHA256. */
@@ -136,18 +164,24 @@ export function hmacKeys(secrets) {
 }
 
 /**
- * Waits for a body, tries one key after the other on it and says which of them made the signature, counted from the first,
+ * Waits for a body, tries one key after the other on it and tells which of them made the signature, counted from the first,
  * with the SHA-256 of the body and the body itself; `false` when none did. What is wrong with the body is told as `body` and
  * `pieces` tell it.
  */
-export async function signer(keys, bytes, coming) {
+export async function signer(place, number, keys, bytes, coming) {
+  const told = tell;
   const signature = bytes.slice();
-  const body = await coming;
-  if (body === undefined) return undefined;
-  for (let place = 0; place < keys.length; place += 1) {
-    if (await crypto.subtle.verify("HMAC", keys[place], signature, body)) {
-      return [place, new Uint8Array(await crypto.subtle.digest("SHA-256", body)), body];
+  let outcome;
+  try {
+    const body = await coming;
+    if (body) outcome = false;
+    for (let key = 0; outcome === false && key < keys.length; key += 1) {
+      if (await crypto.subtle.verify("HMAC", keys[key], signature, body)) {
+        outcome = [key, new Uint8Array(await crypto.subtle.digest("SHA-256", body)), body];
+      }
     }
+  } catch (error) {
+    return told(place, number, false, error);
   }
-  return false;
+  told(place, number, true, outcome);
 }

@@ -3,7 +3,7 @@
 //! Declarations only.
 
 use worker::{
-    js_sys::{Array, Object, Promise},
+    js_sys::{Array, Promise},
     wasm_bindgen::{self, JsValue, closure::Closure, prelude::wasm_bindgen},
     web_sys, worker_sys,
 };
@@ -38,10 +38,10 @@ extern "C" {
     pub fn settle(promise: &Promise, place: u32, number: u32);
 
     /// See `border.js`.
-    pub fn look(request: &web_sys::Request) -> String;
+    pub fn look(request: &web_sys::Request, names: &Array) -> String;
 
     /// See `border.js`.
-    pub fn header(request: &web_sys::Request, name: &JsValue) -> Option<String>;
+    pub fn headers(request: &web_sys::Request, names: &Array) -> String;
 
     /// See `border.js`.
     #[wasm_bindgen(catch)]
@@ -90,12 +90,16 @@ extern "C" {
     ) -> Promise;
 
     /// See `border.js`.
-    pub fn post(url: &str, headers: &Object, bytes: &[u8], ms: u32) -> Promise;
+    #[wasm_bindgen(catch)]
+    pub fn sent(lines: &str) -> Result<web_sys::Headers, JsValue>;
+
+    /// See `border.js`.
+    pub fn post(place: u32, number: u32, url: &str, headers: &web_sys::Headers, bytes: &[u8], ms: u32);
 
     /// See `border.js`.
     #[wasm_bindgen(js_name = hmacKeys)]
     pub fn hmac_keys(secrets: &Array) -> Promise;
 
     /// See `border.js`.
-    pub fn signer(keys: &Array, bytes: &[u8], coming: &Promise) -> Promise;
+    pub fn signer(place: u32, number: u32, keys: &Array, bytes: &[u8], coming: &Promise);
 }

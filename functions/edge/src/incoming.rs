@@ -1,28 +1,18 @@
-//! A request as a function sees it: method, path and id, taken over in one piece, and headers as they are asked for.
+//! A request as a function sees it: method, path, id and the headers that the function is sure to ask for, taken over in
+//! one piece; other headers as they are asked for.
 //!
 //! Decides nothing. The `worker` crate's own request asks the runtime for each of these, some of them twice.
 
-use crate::border;
-use worker::{FromRequest, wasm_bindgen::JsValue, web_sys};
+use crate::{border, request_id};
+use std::cell::RefCell;
+use worker::{FromRequest, js_sys::Array, wasm_bindgen::JsValue, web_sys};
 
-/// The header with the id of a request, which is taken over at once.
-const ID: &str = "x-request-id";
-
-/// Headers that are asked for often: their names are written for the runtime once.
-const KNOWN: [&str; 9] = [
-    "authorization",
-    "apikey",
-    "content-length",
-    "origin",
-    "x-shopify-hmac-sha256",
-    "x-shopify-shop-domain",
-    "x-shopify-topic",
-    "x-shopify-webhook-id",
-    "x-shopify-triggered-at",
-];
+/// Names of headers. A list lives as long as the program: it is written for the runtime once.
+pub type Names = &'static [&'static str];
 
 thread_local! {
-    static NAMES: [JsValue; KNOWN.len()] = KNOWN.map(JsValue::from_str);
+    /// The lists that the runtime knows.
+    static WRITTEN: RefCell<Vec<(Names, Array)>> = const { RefCell::new(Vec::new()) };
 }
 
 /// A request.
@@ -32,21 +22,22 @@ pub struct Incoming {
     seen: Seen,
 }
 
-/// What was taken over: method, path with query, and id, a line each.
+/// What was taken over: method, path with query, and headers, a line each.
 #[derive(Debug)]
 struct Seen {
     text: String,
-    /// Where the lines of path and id begin.
+    names: Names,
+    /// Where the lines of the path and of the first header begin.
     begin: [usize; 2],
 }
 
 impl Seen {
-    fn new(text: String) -> Self {
+    fn new(text: String, names: Names) -> Self {
         // Lines are short: looking at every byte is quicker than what looks for one in long texts.
         let mut breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| at + 1);
         let mut next = || breaks.next().unwrap_or(text.len());
         let begin = [next(), next()];
-        Self { text, begin }
+        Self { text, names, begin }
     }
 
     fn line(&self, from: usize, until: usize) -> &str {
@@ -57,29 +48,31 @@ impl Seen {
         self.line(0, self.begin[0])
     }
 
-    fn id(&self) -> &str {
-        self.line(self.begin[1], self.text.len())
-    }
-
     /// Path and query. The runtime writes `?` and `#` only where they begin something.
     fn target(&self) -> (&str, &str) {
         let target = self.line(self.begin[0], self.begin[1]);
         let target = target.split_once('#').map_or(target, |(before, _)| before);
         target.split_once('?').unwrap_or((target, ""))
     }
+
+    /// One of the headers that were taken over; an absent one is empty.
+    fn header(&self, name: &str) -> Option<&str> {
+        let place = self.names.iter().position(|known| *known == name)?;
+        self.text.get(self.begin[1]..)?.split('\n').nth(place)
+    }
 }
 
 impl FromRequest for Incoming {
     fn from_raw(raw: web_sys::Request) -> Result<Self, impl Into<Box<dyn std::error::Error>>> {
-        Ok::<_, worker::Error>(Self::new(raw))
+        Ok::<_, worker::Error>(Self::new(raw, &[request_id::HEADER]))
     }
 }
 
 impl Incoming {
-    /// Takes over what is always read.
+    /// Takes over what is always read, and these headers.
     #[must_use]
-    pub fn new(raw: web_sys::Request) -> Self {
-        let seen = Seen::new(border::look(&raw));
+    pub fn new(raw: web_sys::Request, names: Names) -> Self {
+        let seen = Seen::new(with_written(names, |written| border::look(&raw, written)), names);
         Self { raw, seen }
     }
 
@@ -104,12 +97,19 @@ impl Incoming {
     /// A header's value; `None` when it is missing or blank.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
-        let value = match KNOWN.iter().position(|known| *known == name) {
-            Some(place) => NAMES.with(|names| border::header(&self.raw, names.get(place)?))?,
-            None if name == ID => self.seen.id().to_owned(),
+        let value = match self.seen.header(name) {
+            Some(value) => value.to_owned(),
             None => self.raw.headers().get(name).ok().flatten()?,
         };
-        Some(value).filter(|value| !value.trim().is_empty())
+        not_blank(value)
+    }
+
+    /// The values of these headers, asked for at once.
+    #[must_use]
+    pub fn headers<const N: usize>(&self, names: &'static [&'static str; N]) -> [Option<String>; N] {
+        let text = with_written(names, |written| border::headers(&self.raw, written));
+        let mut lines = text.split('\n');
+        std::array::from_fn(|_| lines.next().map(str::to_owned).and_then(not_blank))
     }
 
     /// The request itself.
@@ -119,20 +119,43 @@ impl Incoming {
     }
 }
 
+fn not_blank(value: String) -> Option<String> {
+    Some(value).filter(|value| !value.trim().is_empty())
+}
+
+/// Does something with these names as the runtime reads them.
+fn with_written<T>(names: Names, what: impl FnOnce(&Array) -> T) -> T {
+    WRITTEN.with_borrow_mut(|all| match all.iter().find(|(known, _)| std::ptr::eq(*known, names)) {
+        Some((_, written)) => what(written),
+        None => {
+            let written: Array = names.iter().map(|name| JsValue::from_str(name)).collect();
+            all.push((names, written.clone()));
+            what(&written)
+        }
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const NAMES: Names = &["x-request-id", "content-length"];
+
     fn seen(target: &str) -> Seen {
-        Seen::new(format!("POST\n{target}\nan-id"))
+        Seen::new(format!("POST\n{target}\nan-id\n17"), NAMES)
     }
 
     #[test]
     fn every_line_is_found_where_it_was_put() {
-        let seen = seen("/functions/v1/x");
-        assert_eq!((seen.method(), seen.id()), ("POST", "an-id"));
-        let without = Seen::new("GET\n/\n".to_owned());
-        assert_eq!((without.method(), without.id(), without.target()), ("GET", "", ("/", "")));
+        let one = seen("/functions/v1/x");
+        assert_eq!((one.method(), one.target()), ("POST", ("/functions/v1/x", "")));
+        assert_eq!((one.header("x-request-id"), one.header("content-length")), (Some("an-id"), Some("17")));
+        assert_eq!(one.header("origin"), None, "was not taken over");
+        let without = Seen::new("GET\n/\n\n".to_owned(), NAMES);
+        assert_eq!((without.method(), without.target()), ("GET", ("/", "")));
+        assert_eq!((without.header("x-request-id"), without.header("content-length")), (Some(""), Some("")));
+        let bare = Seen::new("GET\n/".to_owned(), &[]);
+        assert_eq!((bare.method(), bare.target(), bare.header("x-request-id")), ("GET", ("/", ""), None));
     }
 
     #[test]

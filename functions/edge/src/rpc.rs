@@ -3,19 +3,20 @@
 //! Arguments and answers are raw JSON bytes: what comes in is what goes out, nothing is parsed or written again. They go
 //! straight to the runtime's `fetch`. Decides nothing about what a refusal means for the caller.
 
-use crate::{border, rest_error::RpcError, task::settled};
+use crate::{border, rest_error::RpcError, task::told};
 use ordak_core::{envelope::Fault, secret_key::Header};
 use std::time::Duration;
 use worker::{
-    js_sys::{Array, Object, Reflect, Uint8Array},
+    js_sys::{Array, Uint8Array},
     wasm_bindgen::{JsCast, JsValue},
+    web_sys::Headers,
 };
 
 /// A client in somebody's name: the headers say whose.
 #[derive(Debug)]
 pub struct Rpc {
     base: String,
-    headers: Object,
+    headers: Headers,
 }
 
 impl Rpc {
@@ -24,16 +25,18 @@ impl Rpc {
     /// # Errors
     /// A fault when a header cannot be sent as it is, without quoting it.
     pub fn new(base: &str, headers: Vec<Header>) -> Result<Self, Fault> {
-        let sent = Object::new();
-        let constant = [("accept", "application/json"), ("content-type", "application/json")];
-        let constant = constant.map(|(name, value)| (name, value.to_owned()));
-        for (name, value) in constant.into_iter().chain(headers) {
-            let plain = value.bytes().all(|b| (b' '..=b'~').contains(&b));
-            if !plain || Reflect::set(&sent, &name.into(), &value.into()).is_err() {
+        let mut lines = String::from("accept\napplication/json\ncontent-type\napplication/json");
+        for (name, value) in headers {
+            if !value.bytes().all(|b| (b' '..=b'~').contains(&b)) {
                 return Err(Fault::internal(format!("header {name} has characters that cannot be sent")));
             }
+            for line in [name, &value] {
+                lines.push('\n');
+                lines.push_str(line);
+            }
         }
-        Ok(Self { base: format!("{}/rest/v1/rpc/", base.trim_end_matches('/')), headers: sent })
+        let headers = border::sent(&lines).map_err(|_| Fault::internal("headers cannot be sent"))?;
+        Ok(Self { base: format!("{}/rest/v1/rpc/", base.trim_end_matches('/')), headers })
     }
 
     /// Calls `function` with a JSON object as its arguments and gives back the answer as it came, if it came within
@@ -49,9 +52,11 @@ impl Rpc {
     ) -> Result<Vec<u8>, RpcError> {
         let url = format!("{}{function}", self.base);
         let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        let posted = border::post(&url, &self.headers, &arguments, limit);
+        let posted = told(|place, number| {
+            border::post(place, number, &url, &self.headers, &arguments, limit);
+        });
         drop(arguments);
-        read(settled(&posted).await)
+        read(posted.await)
     }
 }
 

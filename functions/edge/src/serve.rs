@@ -61,15 +61,15 @@ impl Call {
 }
 
 impl<S> Function<S> {
-    /// Serves one request of the runtime's with `handle` and promises the response.
+    /// Serves one request with `handle` and promises the response.
     pub fn promise(
         &'static self,
-        request: web_sys::Request,
+        request: Incoming,
         env: Env,
         context: worker_sys::Context,
         handle: impl AsyncFnOnce(&mut Call, Rc<S>) -> Result<Answer, Failure> + 'static,
     ) -> Promise {
-        let (request, context) = (Incoming::new(request), Context::new(context));
+        let context = Context::new(context);
         task::promise(async move {
             let response = self.serve(request, env, context, handle).await?;
             Ok(response.into())

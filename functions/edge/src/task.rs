@@ -132,10 +132,20 @@ pub fn settled(promise: &Promise) -> Settled {
     Settled { ticket: hear(promise, Fate::Open(None)) }
 }
 
+/// Waits for what `begin` begins and `border.js` tells, from place and number, at its end.
+#[must_use]
+pub fn told(begin: impl FnOnce(u32, u32)) -> Settled {
+    Settled { ticket: listen(Fate::Open(None), begin) }
+}
+
 /// Is told what becomes of a promise.
 fn hear(promise: &Promise, fate: Fate) -> Key {
+    listen(fate, |place, number| border::settle(promise, place, number))
+}
+
+fn listen(fate: Fate, begin: impl FnOnce(u32, u32)) -> Key {
     let ticket = FATES.with_borrow_mut(|fates| fates.put(fate));
-    LISTENER.with(|_| border::settle(promise, ticket.place, ticket.number));
+    LISTENER.with(|_| begin(ticket.place, ticket.number));
     ticket
 }
 

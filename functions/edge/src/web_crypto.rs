@@ -2,7 +2,10 @@
 //!
 //! Knows the algorithms of tokens; where keys come from and what is signed is known elsewhere.
 
-use crate::{border, task::settled};
+use crate::{
+    border,
+    task::{settled, told},
+};
 use ordak_core::{
     envelope::Fault,
     jwks::PublicKey,
@@ -63,7 +66,8 @@ impl MacKeys {
             Some(keys) => keys,
             None => self.prepare(secrets).await.map_err(fault)?,
         };
-        let Ok(verdict) = settled(&border::signer(&keys, signature, coming)).await else {
+        let verdict = told(|place, number| border::signer(place, number, &keys, signature, coming));
+        let Ok(verdict) = verdict.await else {
             return Ok(Verdict::BrokenOff);
         };
         let Some(signed) = verdict.dyn_ref::<Array>() else {

@@ -34,6 +34,8 @@ use worker::{
 };
 
 const NAME: &str = "gateway";
+/// Headers that every request is asked for.
+static HEADERS: [&str; 2] = [request_id::HEADER, "origin"];
 /// The function that decides batches.
 const BATCH_PROCESSOR: &str = "batch-processor";
 
@@ -56,7 +58,7 @@ thread_local! {
     static INSTEAD: Closure<Instead> = Closure::new(|request, id: String, started: f64, context, error| {
         let context = Context::new(context);
         task::promise(async move {
-            let request = Incoming::new(request);
+            let request = Incoming::new(request, &HEADERS);
             let name = function_of(&request).unwrap_or_default();
             let fault = forward::unanswered(name, error);
             // As `clock::now_ms` gave it.
@@ -70,7 +72,7 @@ thread_local! {
 /// The handler of requests.
 #[wasm_bindgen]
 pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
-    let call = Arrived { started: clock::now_ms(), request: Incoming::new(request) };
+    let call = Arrived { started: clock::now_ms(), request: Incoming::new(request, &HEADERS) };
     straight(&call, &env, &context).unwrap_or_else(|| {
         let context = Context::new(context);
         task::promise(async move { Ok(answer(call, env, context).await?.into()) })

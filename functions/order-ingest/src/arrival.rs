@@ -13,8 +13,11 @@ use std::collections::BTreeMap;
 pub const SIGNATURE: &str = "x-shopify-hmac-sha256";
 
 /// What of the other headers is ever read.
-const HEADERS: [&str; 4] =
+pub static HEADERS: [&str; 4] =
     ["x-shopify-shop-domain", "x-shopify-topic", "x-shopify-webhook-id", "x-shopify-triggered-at"];
+
+/// Their values.
+pub type Headers = [Option<String>; HEADERS.len()];
 
 /// Longest message. A queue takes 128 000 bytes, of which it uses some hundred itself.
 const LONGEST: usize = 127_500;
@@ -23,7 +26,7 @@ const LONGEST: usize = 127_500;
 #[derive(Debug, PartialEq, Eq)]
 pub struct Arrival {
     signature: Option<String>,
-    headers: [Option<String>; HEADERS.len()],
+    headers: Headers,
     /// The body.
     pub raw: Vec<u8>,
 }
@@ -38,8 +41,8 @@ struct Head<'a> {
 impl Arrival {
     /// Takes over the other headers that count.
     #[must_use]
-    pub fn new(signature: Option<String>, header: impl Fn(&str) -> Option<String>, raw: Vec<u8>) -> Self {
-        Self { signature, headers: HEADERS.map(header), raw }
+    pub fn new(signature: Option<String>, headers: Headers, raw: Vec<u8>) -> Self {
+        Self { signature, headers, raw }
     }
 
     /// A header's value.
@@ -88,7 +91,7 @@ impl Arrival {
             _ => return None,
         };
         let header = |name: &str| head.headers.get(name).cloned();
-        Some(Self::new(header(SIGNATURE), header, raw))
+        Some(Self::new(header(SIGNATURE), HEADERS.map(header), raw))
     }
 }
 
@@ -103,7 +106,7 @@ mod tests {
             "cookie" => Some("hush".to_owned()),
             _ => None,
         };
-        Arrival::new(Some("bWFj".to_owned()), header, raw.to_vec())
+        Arrival::new(Some("bWFj".to_owned()), HEADERS.map(header), raw.to_vec())
     }
 
     #[test]

@@ -23,8 +23,9 @@ use ordak_core::{
 use ordak_edge::{
     answer::Answer,
     body, clock,
+    incoming::Incoming,
     isolate::{PerIsolate, Variables, getter, variables},
-    kick,
+    kick, request_id,
     rpc::Rpc,
     serve::{Call, Function},
     store_settings::StoreSettings,
@@ -39,6 +40,9 @@ use worker::{
 
 /// Outcomes after which work may be due.
 const CHANGES: [&str; 4] = ["created", "updated", "hydrated", "cancelled"];
+
+/// Headers that every delivery has.
+static HEADERS: [&str; 3] = [request_id::HEADER, "content-length", arrival::SIGNATURE];
 
 thread_local! {
     static SETUP: PerIsolate<Setup> = PerIsolate::default();
@@ -70,7 +74,7 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
 /// The handler of requests.
 #[wasm_bindgen]
 pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
-    FUNCTION.promise(request, env, context, receive)
+    FUNCTION.promise(Incoming::new(request, &HEADERS), env, context, receive)
 }
 
 async fn receive(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
@@ -83,7 +87,7 @@ async fn receive(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
     let coming = body::coming(&call.request, body::LIMIT)?;
     let signature = call.header(arrival::SIGNATURE);
     let (genuine, raw) = setup.genuine(signature.as_deref(), &coming).await?;
-    let arrival = Arrival::new(signature, |name| call.header(name), raw);
+    let arrival = Arrival::new(signature, call.request.headers(&arrival::HEADERS), raw);
     call.route = Some(arrival.topic().to_string());
     let answer = match setup.take(&arrival, genuine).await {
         Ok(answer) => answer,

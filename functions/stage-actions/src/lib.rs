@@ -16,8 +16,9 @@ use ordak_core::{
 use ordak_edge::{
     answer::Answer,
     body,
+    incoming::Incoming,
     isolate::{PerIsolate, Variables, getter},
-    kick,
+    kick, request_id,
     rest_error::Role,
     rpc::Rpc,
     serve::{Call, Function},
@@ -31,6 +32,9 @@ use worker::{Env, js_sys::Promise, wasm_bindgen::prelude::wasm_bindgen, web_sys,
 
 /// Longest wait for the database: a person stands at the kiosk.
 const LIMIT: Duration = Duration::from_secs(5);
+
+/// Headers that every call has.
+static HEADERS: [&str; 3] = [request_id::HEADER, "authorization", "content-length"];
 
 thread_local! {
     static SETUP: PerIsolate<Setup> = PerIsolate::default();
@@ -61,7 +65,7 @@ fn prepare(variables: &Variables) -> Result<Setup, Fault> {
 /// The handler of requests.
 #[wasm_bindgen]
 pub fn fetch(request: web_sys::Request, env: Env, context: worker_sys::Context) -> Promise {
-    FUNCTION.promise(request, env, context, act)
+    FUNCTION.promise(Incoming::new(request, &HEADERS), env, context, act)
 }
 
 async fn act(call: &mut Call, setup: Rc<Setup>) -> Result<Answer, Failure> {
