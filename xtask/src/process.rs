@@ -76,7 +76,7 @@ impl Managed {
     }
 
     /// It does its work now, and that is written down. From now on a smaller group than this is a broken one.
-    pub fn is_up(&mut self) -> Result<()> {
+    pub fn came_up(&mut self) -> Result<()> {
         self.whole = process_table::group_size(self.id());
         self.book.mark_as_up(self.id())
     }

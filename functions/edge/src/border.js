@@ -33,7 +33,7 @@ export function look(request, names) {
   return request.method + "\n" + target + "\n" + headers(request, names);
 }
 
-/** Headers, a line each: no header holds a line break. One that is absent is empty. */
+/** Headers, at least one, a line each: no header holds a line break. One that is absent is empty. */
 export function headers(request, names) {
   const all = request.headers;
   let lines = all.get(names[0]) ?? "";
@@ -59,7 +59,7 @@ export async function pieces(request, limit, patience) {
   return seen > limit ? undefined : new Blob(kept).arrayBuffer();
 }
 
-/** Copied from one object to the other they cost less than read from a list each time. */
+/** What every response of ours says: copied from an object of the runtime's it costs less than read from a list. */
 const ALWAYS = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
 
 /** A response with the headers that all of ours have. The body is text, or bytes of its own. */
@@ -133,8 +133,8 @@ const SHORT = 2 * 1024;
 const ROOM = 32 * 1024;
 
 /**
- * Posts JSON, waits for the whole answer and tells of it: status and body, or in a word why there is none. A connection that nobody
- * listens to any more would still count against the isolate's six: it is closed.
+ * Posts JSON, waits for the whole answer and tells of it: status and body, or in a word why there is none. A connection
+ * that nobody listens to any more would still count against the isolate's six: it is closed.
  */
 export async function post(place, number, url, headers, bytes, ms) {
   const told = tell;

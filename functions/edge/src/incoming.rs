@@ -7,7 +7,7 @@ use crate::{border, request_id};
 use std::cell::RefCell;
 use worker::{FromRequest, js_sys::Array, wasm_bindgen::JsValue, web_sys};
 
-/// Names of headers. A list lives as long as the program: it is written for the runtime once.
+/// Names of headers, at least one. A list lives as long as the program: it is written for the runtime once.
 pub type Names = &'static [&'static str];
 
 thread_local! {

@@ -34,7 +34,7 @@ use worker::{
 };
 
 const NAME: &str = "gateway";
-/// Headers that every request is asked for.
+/// Headers that nearly every request is asked for.
 static HEADERS: [&str; 2] = [request_id::HEADER, "origin"];
 /// The function that decides batches.
 const BATCH_PROCESSOR: &str = "batch-processor";

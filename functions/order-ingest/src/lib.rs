@@ -41,7 +41,7 @@ use worker::{
 /// Outcomes after which work may be due.
 const CHANGES: [&str; 4] = ["created", "updated", "hydrated", "cancelled"];
 
-/// Headers that every delivery has.
+/// Headers that every delivery is asked for.
 static HEADERS: [&str; 3] = [request_id::HEADER, "content-length", arrival::SIGNATURE];
 
 thread_local! {

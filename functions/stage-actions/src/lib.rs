@@ -33,7 +33,7 @@ use worker::{Env, js_sys::Promise, wasm_bindgen::prelude::wasm_bindgen, web_sys,
 /// Longest wait for the database: a person stands at the kiosk.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Headers that every call has.
+/// Headers that nearly every call is asked for.
 static HEADERS: [&str; 3] = [request_id::HEADER, "authorization", "content-length"];
 
 thread_local! {

@@ -69,7 +69,7 @@ pub async fn start(layout: &Layout, place: &Place) -> Result<Managed> {
         server.args(["-c", setting]);
     }
     let mut managed = Managed::start(layout, "Postgres", "postgres", Signal::INT, server)?;
-    match wait_until_up(layout, &mut managed).await.and_then(|()| managed.is_up()) {
+    match wait_until_up(layout, &mut managed).await.and_then(|()| managed.came_up()) {
         Ok(()) => Ok(managed),
         Err(error) => {
             managed.stop().await?;
