@@ -1,7 +1,7 @@
 -- What a batch may become, and what cancelling an order takes out of its batch.
 --
--- Locks: the order's row in order_index, then the batch, then rows of orders. Whoever holds a batch already waits for
--- no order (skip locked).
+-- Locks: the order's row in order_index, then the category by those who join, then the batch, then rows of orders.
+-- Whoever holds a batch already waits for no order (skip locked).
 
 create function private.guard_batch_status()
 returns trigger

@@ -39,23 +39,12 @@ declare
     v_batch public.production_batches;
     v_last_day date;
 begin
-    -- Each further round means that somebody else got the places: it ends.
+    -- Those who join a category take turns. Whoever waited for a batch and finds it full still has it locked while they
+    -- wait for the next: without turns, two of them could wait for each other.
+    perform pg_advisory_xact_lock(hashtextextended(concat_ws('/', 'ordak/join', p_store.key, p_category), 0));
+    -- Each further round means that the batch was decided meanwhile: it ends.
     loop
         v_id := private.find_batch(p_store.key, p_category, p_quantity, p_style, null);
-        if v_id is null then
-            select t.* into v_terms
-            from public.supplier_terms t
-            join public.suppliers s on s.id = t.supplier_id and s.active
-            where t.store = p_store.key and t.product_category = p_category and t.minimum_order_quantity >= p_quantity
-            order by t.base_price, t.id
-            limit 1;
-            if not found then
-                return null;
-            end if;
-            -- Whoever comes first opens the batch, the others join it.
-            perform 1 from public.supplier_terms t where t.id = v_terms.id for no key update;
-            v_id := private.find_batch(p_store.key, p_category, p_quantity, p_style, null);
-        end if;
         exit when v_id is null;
 
         select * into v_batch from public.production_batches b where b.id = v_id for update;
@@ -63,6 +52,16 @@ begin
             return v_batch;
         end if;
     end loop;
+
+    select t.* into v_terms
+    from public.supplier_terms t
+    join public.suppliers s on s.id = t.supplier_id and s.active
+    where t.store = p_store.key and t.product_category = p_category and t.minimum_order_quantity >= p_quantity
+    order by t.base_price, t.id
+    limit 1;
+    if not found then
+        return null;
+    end if;
 
     v_last_day := (now() at time zone p_store.timezone)::date + v_terms.lead_time_days;
     insert into public.production_batches

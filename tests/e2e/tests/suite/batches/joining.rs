@@ -1,4 +1,4 @@
-//! Orders that join batches: the documented answer, and 64 buyers after the last places.
+//! Orders that join batches: the documented answer, 64 buyers after the last places, and small batches that fill up one after the other.
 
 use super::{Supplier, process, status};
 use ordak_e2e::stack::Stack;
@@ -61,22 +61,28 @@ async fn an_order_of_shopify_contributes_once_however_often_it_is_sent() -> Outc
     Ok(())
 }
 
+/// 64 buyers at once, of one piece each: how many came into which batch.
+async fn all_join(stack: &Stack, supplier: &Supplier) -> Outcome<BTreeMap<String, usize>> {
+    let buyers = (0..64).map(|_| {
+        let (stack, data) = (stack.clone(), supplier.order(1));
+        tokio::spawn(async move { process(&stack, data).await })
+    });
+    let mut got = BTreeMap::new();
+    for buyer in buyers.collect::<Vec<_>>() {
+        let answer = buyer.await??;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        *got.entry(answer.str("/batchId").to_owned()).or_default() += 1;
+    }
+    Ok(got)
+}
+
 #[tokio::test]
 async fn the_last_places_go_to_as_many_as_there_are() -> Outcome {
     let stack = Stack::up().await?;
     let db = stack.db().await?;
     let supplier = Supplier::new(&db, 50).await?;
     let contested = supplier.batch(&db, 40, 50, "20 days").await?;
-    let buyers = (0..64).map(|_| {
-        let (stack, data) = (stack.clone(), supplier.order(1));
-        tokio::spawn(async move { process(&stack, data).await })
-    });
-    let mut got: BTreeMap<String, usize> = BTreeMap::new();
-    for buyer in buyers.collect::<Vec<_>>() {
-        let answer = buyer.await??;
-        assert_eq!(answer.status, 200, "{}", answer.text);
-        *got.entry(answer.str("/batchId").to_owned()).or_default() += 1;
-    }
+    let mut got = all_join(&stack, &supplier).await?;
     assert_eq!(got.remove(&contested), Some(10), "the last places, each once");
     let mut others: Vec<usize> = got.into_values().collect();
     others.sort_unstable();
@@ -97,5 +103,19 @@ async fn the_last_places_go_to_as_many_as_there_are() -> Outcome {
     assert_eq!(contributed, 64);
     let taken: i64 = rows.iter().filter_map(|row| row.get("current_quantity").and_then(Value::as_i64)).sum();
     assert_eq!(taken, 104);
+    Ok(())
+}
+
+/// Most find a batch that is full when their turn comes, and go on to the next while others open it: nobody may end up
+/// waiting for somebody who waits for them.
+#[tokio::test]
+async fn many_small_batches_fill_up_one_after_the_other() -> Outcome {
+    let stack = Stack::up().await?;
+    let db = stack.db().await?;
+    let supplier = Supplier::new(&db, 4).await?;
+    for _ in 0..3 {
+        let sizes: Vec<usize> = all_join(&stack, &supplier).await?.into_values().collect();
+        assert_eq!(sizes, [4; 16], "each batch is full before the next is opened");
+    }
     Ok(())
 }
