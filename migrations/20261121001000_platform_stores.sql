@@ -90,6 +90,8 @@ as $$
 declare
     v_name text := 'orders_' || p_store;
     v_tables text;
+    -- Before the time-out of the REST server, which is made for clicks.
+    v_until timestamptz := clock_timestamp() + interval '6 s';
 begin
     if to_regclass(format('public.%I', v_name)) is not null then
         return;
@@ -119,7 +121,7 @@ begin
     from pg_catalog.pg_constraint k
     cross join lateral (values (k.conrelid::regclass::text), (k.confrelid::regclass::text)) as n (name)
     where k.contype = 'f' and 'public.orders'::regclass in (k.conrelid, k.confrelid) and k.conparentid = 0;
-    for attempt in 1..20 loop
+    loop
         begin
             perform set_config('lock_timeout', '250ms', true);
             lock table public.orders in share row exclusive mode;
@@ -127,7 +129,7 @@ begin
             exit;
         exception
             when lock_not_available then
-                if attempt = 20 then
+                if clock_timestamp() > v_until then
                     raise;
                 end if;
                 perform pg_sleep(0.05);

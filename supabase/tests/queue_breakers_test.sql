@@ -60,11 +60,12 @@ returns void
 language plpgsql
 security definer
 as $$ begin execute p_sql; end $$;
+-- Seconds in fives: a slow machine is up to five seconds late.
 create function pg_temp.breaker(p_store text default 'bannos')
 returns text
 language sql
 as $$
-    select concat_ws(' ', b.state, b.open_ms, round(extract(epoch from b.retry_at - clock_timestamp())))
+    select concat_ws(' ', b.state, b.open_ms, 5 * ceil(extract(epoch from b.retry_at - clock_timestamp()) / 5))
     from public.circuit_breakers b where b.store = p_store and b.upstream = 'tap';
 $$;
 create function pg_temp.row(p_key text)

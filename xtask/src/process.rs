@@ -31,7 +31,7 @@ pub struct Managed {
     pid: Pid,
     stop_with: Signal,
     book: Book,
-    /// How many processes the group had when it was whole.
+    /// How many processes the group has when it is whole.
     whole: usize,
 }
 
@@ -75,14 +75,20 @@ impl Managed {
         self.child.wait().await.with_context(|| format!("cannot wait for {}", self.what))
     }
 
-    /// It does its work now, and that is written down. From now on a smaller group than this is a broken one.
+    /// For what does not notice that a process it started was killed: from now on a smaller group than this is a broken
+    /// one. What is there only for a moment does not count.
+    pub async fn count_group(&mut self) {
+        let before = process_table::group_size(self.id());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        self.whole = before.min(process_table::group_size(self.id()));
+    }
+
+    /// It does its work now, and that is written down.
     pub fn came_up(&mut self) -> Result<()> {
-        self.whole = process_table::group_size(self.id());
         self.book.mark_as_up(self.id())
     }
 
     /// Returns when the group has had fewer processes than when it was whole, for longer than an exchange of one takes.
-    /// Some programs do not notice that a process they started was killed.
     pub fn broken(&self) -> impl Future<Output = ()> + use<> {
         let (group, whole) = (self.pid.as_raw_nonzero().get(), self.whole);
         async move {

@@ -92,6 +92,7 @@ impl Stack {
         let configs = functions::config::derive(&self.functions, &self.layout.path("wrangler"), &values)?;
         let workers = self.workers.insert(functions::serve::start(&self.layout, &configs)?);
         functions::serve::wait_until_up(&self.layout, workers).await?;
+        workers.count_group().await;
         workers.came_up()?;
         step.done();
         Ok(())
