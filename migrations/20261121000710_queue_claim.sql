@@ -5,13 +5,12 @@ comment on type private.work_lane is
     'The due items of one topic and store, the unit among which a claim is shared: priorities at which some are due, highest first; how many may be taken; and whether a rate, a bound or a breaker says so.';
 
 create function private.release_expired_work(p_ids bigint[], p_now timestamptz)
-returns text[]
+returns bigint[]
 language plpgsql
 volatile
 set search_path = ''
 as $$
 declare
-    v_topics text[];
     v_dead bigint[];
 begin
     with released as (
@@ -36,19 +35,15 @@ begin
         where r.status = 'dead'
         on conflict (source, external_id) do nothing
     )
-    select array_agg(r.id), array_agg(r.topic order by r.topic) into v_dead, v_topics
+    select array_agg(r.id) into v_dead
     from released r
     where r.status = 'dead';
-
-    if v_dead is not null then
-        perform private.alert_dead_work(v_dead);
-    end if;
-    return v_topics;
+    return v_dead;
 end;
 $$;
 revoke execute on function private.release_expired_work(bigint[], timestamptz) from public, anon;
 comment on function private.release_expired_work(bigint[], timestamptz) is
-    'Takes those of these items whose lease has run out back into the queue; the caller has locked them. It counts as an attempt: work that kills its workers ends as a dead letter. Returns the topics of what ended so, one for each item; null when nothing did. Called by claim_work only; no error codes.';
+    'Takes those of these items whose lease has run out back into the queue; the caller has locked them. It counts as an attempt: work that kills its workers ends as a dead letter. Returns the ids of what ended so, of which people are still to be told; null when nothing did. Called by claim_work only; no error codes.';
 
 create function private.find_lanes(p_topics text[], p_busy text[], p_now timestamptz)
 returns private.work_lane[]
@@ -124,6 +119,7 @@ declare
     v_limit integer := least(greatest(coalesce(p_limit, 0), 0), 1000);
     v_topics text[];
     v_lanes private.work_lane[];
+    v_dead bigint[];
     v_given_up text[];
     v_quota integer;
     v_now timestamptz;
@@ -160,7 +156,7 @@ begin
         for update skip locked
     ) e;
     if v_ids is not null then
-        v_given_up := private.release_expired_work(v_ids, v_now);
+        v_dead := private.release_expired_work(v_ids, v_now);
     end if;
 
     -- Once, unless leases have run out; so often that a claim gets past many that die of it, and ends.
@@ -200,7 +196,7 @@ begin
 
         -- What a worker let go is due like anything else once that is on record, unless it has died of it: then there is
         -- somebody to be told. Nobody reports that: whoever claims hears of it.
-        v_given_up := v_given_up || private.release_expired_work(v_ids, v_now);
+        v_dead := v_dead || private.release_expired_work(v_ids, v_now);
         v_ids := null;
         v_wait_ms := 1;
     end loop;
@@ -260,6 +256,12 @@ begin
     v_answer := coalesce(v_answer, private.ok('{"items": []}'));
     if v_ids is not null and exists (select 1 from unnest(v_lanes) as l where l.gated) then
         perform private.settle_lanes(v_answer #> '{data,items}', v_now);
+    end if;
+    if v_dead is not null then
+        -- Keys of alerts are shared with whoever reports results, and may have to be waited for: after every other lock.
+        perform private.alert_dead_work(v_dead);
+        v_wait_ms := case when 'slack_alert' = any(v_topics) then 1 else v_wait_ms end;
+        select array_agg(w.topic order by w.topic) into v_given_up from public.work_queue w where w.id = any(v_dead);
     end if;
     if v_wait_ms is not null or v_given_up is not null then
         v_answer := jsonb_set(v_answer, '{data}', (v_answer -> 'data') || jsonb_strip_nulls(

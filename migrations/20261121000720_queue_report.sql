@@ -44,14 +44,15 @@ returns integer
 language plpgsql
 volatile
 set search_path = ''
+set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
 as $$
 declare
     v_done integer;
 begin
-    -- Row by row, in the order of their ids as soon as the table is not tiny. A worker that lost its lease meets a higher
-    -- fence and changes nothing, also where it had to wait for the row.
+    -- Row by row, in the order of their ids, as everybody takes several of them, however small the table is. A worker that
+    -- lost its lease meets a higher fence and changes nothing, also where it had to wait for the row.
     update public.work_queue w set
         status = 'done',
         error_class = null,
@@ -262,6 +263,15 @@ begin
     into v_data, v_dead, v_unset, v_calls
     from changed c;
 
+    -- Breakers before keys of alerts, in which claims that hold a breaker may have to wait for us.
+    if exists (
+        select 1
+        from jsonb_to_recordset(v_calls) as r (store text, upstream text, failed boolean, wait_ms bigint)
+        left join public.circuit_breakers b on b.store = r.store and b.upstream = r.upstream
+        where r.failed or r.wait_ms is not null or b.state <> 'closed' or b.recent ~ '1'
+    ) then
+        perform private.judge_circuits(v_calls);
+    end if;
     if v_dead is not null then
         perform private.alert_dead_work(v_dead);
     end if;
@@ -275,14 +285,6 @@ begin
             group by r.store, r.topic
             order by r.store, r.topic
         ) u;
-    end if;
-    if exists (
-        select 1
-        from jsonb_to_recordset(v_calls) as r (store text, upstream text, failed boolean, wait_ms bigint)
-        left join public.circuit_breakers b on b.store = r.store and b.upstream = r.upstream
-        where r.failed or r.wait_ms is not null or b.state <> 'closed' or b.recent ~ '1'
-    ) then
-        perform private.judge_circuits(v_calls);
     end if;
 
     return private.ok(v_data);

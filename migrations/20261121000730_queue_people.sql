@@ -180,6 +180,26 @@ grant execute on function public.discard_work(bigint[], text) to authenticated, 
 comment on function public.discard_work(bigint[], text) is
     'Gives items up for good, with a reason, and audits it. Items that are done, or leased still, are left alone. Returns {discarded: [ids]}. Callable by a Supervisor for own stores, an Admin, service_role. Codes: BAD_INPUT, PERMISSION_DENIED, NOT_FOUND.';
 
+create function private.lock_texts(p_wait boolean)
+returns boolean
+language plpgsql
+volatile
+set search_path = ''
+as $$
+declare
+    v_key constant bigint := pg_catalog.hashtextextended('ordak/texts', 0);
+begin
+    if not p_wait then
+        return pg_catalog.pg_try_advisory_xact_lock(v_key);
+    end if;
+    perform pg_catalog.pg_advisory_xact_lock(v_key);
+    return true;
+end;
+$$;
+revoke execute on function private.lock_texts(boolean) from public, anon;
+comment on function private.lock_texts(boolean) is
+    'Only one at a time changes letters and what people wrote: which of them, only their words say, so that no order of locks would hold. The last lock that a redaction takes. Whether it was had, at once unless p_wait. Called by other functions only; no error codes.';
+
 create function public.purge_work()
 returns jsonb
 language plpgsql
@@ -192,6 +212,11 @@ declare
     v_items integer;
     v_runs integer;
 begin
+    -- Letters lose their work. Whoever is emptying letters holds some of them already, and waits for others: next time.
+    if not private.lock_texts(false) then
+        return private.ok(jsonb_build_object('items', 0, 'runs', 0), true);
+    end if;
+
     -- In portions, so that a long backlog never holds its locks for long; the next tick goes on.
     delete from public.work_queue w
     where w.id = any(array(

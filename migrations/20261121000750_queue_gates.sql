@@ -73,6 +73,7 @@ begin
         select '' where t.concurrency is not null
     ) g
     where not exists (select 1 from private.work_gates k where k.topic = l.topic and k.store = g.store)
+    order by l.topic, g.store
     on conflict do nothing;
 
     -- In a statement of its own: the next one then sees everything of whoever had a gate before.

@@ -55,7 +55,7 @@ begin
     if not private.acts_as_admin() then
         return private.fail('PERMISSION_DENIED', 'only an Admin changes topics');
     end if;
-    select t.* into v_was from public.queue_topics t where t.topic = p_topic for update;
+    select t.* into v_was from public.queue_topics t where t.topic = p_topic for no key update;
     if not found then
         return private.fail('NOT_FOUND', 'no such topic');
     end if;

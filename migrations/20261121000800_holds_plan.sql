@@ -3,7 +3,9 @@
 -- Locks are always taken in this order, so that no two transactions can wait for each other: the advisory lock of an order
 -- that nobody knows yet (bind_order), the order's row in order_index, then, for an order of few SKUs, the queues before stock
 -- rows by SKU, then stock rows by SKU, then rows of other orders and their lines by order id, then keys of the queue that
--- several orders share (alerts). There are two ways to the stock:
+-- several orders share (alerts). Whoever changes several items of work that are there already locks them by id, after
+-- order_index and before stock and orders: reports have their items when they come for stock. Stored events come after
+-- order_index as well. There are two ways to the stock:
 --
 -- The locked way (plan_holds): rows of stock are locked, then read, planned with and written. It is for whatever holds,
 -- waits or releases already: nobody changes a line that is short without the lock of its stock. Corrections of stock and

@@ -269,6 +269,23 @@ revoke execute on function private.refunded_since(text, text, jsonb, timestamptz
 comment on function private.refunded_since(text, text, jsonb, timestamptz) is
     'Pieces of each line that refunds took away of which a snapshot does not know, {line id: [pieces, of which not put back]}; null when there are none. p_known are the ids that it knows, p_until its updated_at. Called by derive_order only; no error codes.';
 
+create function private.lock_order(p_gid text)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    perform 1 from public.order_index x where x.shopify_order_gid = p_gid for update;
+    if not found then
+        perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_gid, 0));
+    end if;
+end;
+$$;
+revoke execute on function private.lock_order(text) from public, anon;
+comment on function private.lock_order(text) is
+    'Takes the lock that bind_order takes, for those who have to lock stored events of an order: they come after their order, as whoever forgets it holds that. Called by other functions only; no error codes.';
+
 create function private.bind_order(p_store public.stores, p_gid text, p_order jsonb)
 returns public.order_index
 language plpgsql

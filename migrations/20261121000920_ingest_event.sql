@@ -173,6 +173,7 @@ declare
 begin
     -- All that is there of such a shop are letters like this one.
     if v_forget then
+        perform private.lock_texts(true);
         update public.dead_letters d set body = '[redacted]', encoding = 'utf8'
         where d.store is null and d.shop_domain = v_domain and d.body <> '[redacted]';
     end if;
@@ -210,6 +211,7 @@ begin
     end if;
 
     if v_processed_at is null then
+        perform private.lock_order(v_gid);
         select * into v_event from public.event_store e where e.id = v_id and e.processed_at is null for update;
         if found then
             return private.try_event(v_event, p_store, true);

@@ -23,8 +23,8 @@ begin
     end if;
     select * into v_store from public.stores s where s.key = v_key;
 
-    -- Every event of the order that waits, as one retry is queued for all of them. Events are locked before
-    -- their order, as a repeated delivery does it.
+    -- Every event of the order that waits, as one retry is queued for all of them.
+    perform private.lock_order(v_gid);
     for v_event in
         select *
         from public.event_store e

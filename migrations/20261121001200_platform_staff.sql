@@ -32,8 +32,8 @@ language plpgsql
 set search_path = ''
 as $$
 begin
-    -- The locks make two Admins who switch each other off wait for one another.
-    perform 1 from public.staff st where st.role = 'Admin' and st.active order by st.user_id for update;
+    -- The locks make two Admins who switch each other off wait for one another, and keep none from acting meanwhile.
+    perform 1 from public.staff st where st.role = 'Admin' and st.active order by st.user_id for no key update;
     return exists (select 1 from public.staff st where st.user_id = p_user_id and st.role = 'Admin' and st.active)
         and not exists (
             select 1 from public.staff st where st.user_id <> p_user_id and st.role = 'Admin' and st.active

@@ -107,7 +107,12 @@ begin
     end if;
     if v_kind = 'data_request' then
         perform private.export_letters(v_request, v_asked -> 'contacts');
-    else
+    end if;
+    perform private.run_compliance(v_request.id, 100);
+
+    -- Texts after orders, whose work letters may be about.
+    if v_kind <> 'data_request' then
+        perform private.lock_texts(true);
         update public.dead_letters d set body = '[redacted]', encoding = 'utf8'
         from private.letters_about(v_request, v_asked -> 'contacts') a
         where d.id = a.id;
@@ -122,7 +127,6 @@ begin
         where r.id = d.request_id and r.store = p_store.key
             and (v_kind = 'redact_shop' or r.customer_id = v_customer_id);
     end if;
-    perform private.run_compliance(v_request.id, 100);
 
     return jsonb_build_object('compliance_request_id', v_request.id);
 end;
@@ -212,17 +216,14 @@ set search_path = ''
 as $$
 -- definer because: nobody may write these tables directly, the service role included.
 declare
-    v_left integer := least(greatest(coalesce(p_limit, 500), 1), 5000);
     v_orders integer := 0;
     v_id bigint;
-    v_done integer;
 begin
     for v_id in select r.id from public.compliance_requests r where r.status = 'pending' order by r.id
     loop
-        v_done := private.run_compliance(v_id, v_left);
-        v_orders := v_orders + v_done;
-        v_left := v_left - v_done;
-        exit when v_left <= 0;
+        v_orders := private.run_compliance(v_id, least(greatest(coalesce(p_limit, 500), 1), 5000));
+        -- Of one request in a transaction: each locks its orders from the first one on.
+        exit when v_orders > 0;
     end loop;
 
     return private.ok(
@@ -237,4 +238,4 @@ $$;
 revoke execute on function public.continue_compliance(integer) from public, anon, authenticated;
 grant execute on function public.continue_compliance(integer) to service_role;
 comment on function public.continue_compliance(integer) is
-    'Goes on with compliance requests that were too long for one delivery, p_limit orders (at most 5000) a call, oldest first. Returns {orders, pending}; already_done when there was nothing to do. Callable by service_role. No error codes.';
+    'Goes on with compliance requests that were too long for one delivery, p_limit orders (at most 5000) of the oldest a call. Returns {orders, pending}; already_done when there was nothing to do. Callable by service_role. No error codes.';

@@ -1,7 +1,8 @@
 -- Forgetting and showing: what is done to the orders of a request.
 --
--- Locks: first of orders that nobody knows, by gid; then rows of order_index by order id; then rows of orders, in the
--- same order. No stock is touched.
+-- Locks: first of orders that nobody knows, by gid; then rows of order_index by order id; then work about them, by id; then
+-- rows of orders by order id, as whoever gives them stock does; last all letters and texts at once. No stock is touched,
+-- but who reports work waits for it, and who has it waits for orders: so work comes before these.
 
 create table private.data_exports (
     request_id bigint not null references public.compliance_requests (id),
@@ -22,6 +23,12 @@ volatile
 set search_path = ''
 as $$
 begin
+    -- Found first: to come to them in order, the planner would go through all.
+    perform 1
+    from public.event_store e
+    where e.id = any(array(select f.id from public.event_store f where f.store = p_store and f.ref_id = any(p_gids)))
+    order by e.id
+    for no key update;
     update public.event_store e set
         payload = private.redact_payload(e.payload),
         normalized = private.redact_normalized(e.normalized)
@@ -48,6 +55,13 @@ declare
     v_ids text[] := '{}';
     v_traces text[];
 begin
+    -- A delivery that finds its customer forgotten writes this before it locks its order: so it comes first here too.
+    insert into private.redacted_orders (order_gid, store)
+    select g.gid, p_store
+    from unnest(p_gids) as g (gid)
+    where not exists (select 1 from public.order_index x where x.shopify_order_gid = g.gid)
+    order by g.gid
+    on conflict do nothing;
     -- An order that nobody knows has no row to lock: whoever brings it waits here, as in bind_order.
     perform pg_advisory_xact_lock(hashtextextended(g.gid, 0))
     from (
@@ -70,10 +84,24 @@ begin
         end if;
     end loop;
 
+    perform 1
+    from public.work_queue w
+    where w.id = any(array(
+        select f.id from public.work_queue f where f.payload ->> 'order_gid' = any(p_gids) and f.store = p_store
+    ))
+    order by w.id
+    for no key update;
+    perform 1
+    from public.orders o
+    where o.store = p_store and o.id = any(v_ids)
+    order by o.id
+    for no key update;
+
     insert into private.redacted_orders (order_gid, store)
     select g.gid, p_store
     from unnest(p_gids) as g (gid)
     where g.gid <> all(v_known)
+    order by g.gid
     on conflict do nothing;
 
     -- Of a whole shop every text has gone already.
@@ -84,8 +112,6 @@ begin
     update public.order_index x set redacted_at = coalesce(x.redacted_at, now()), customer_id = null
     where x.shopify_order_gid = any(v_known);
     delete from private.former_customers f where f.order_gid = any(v_known) and f.store = p_store;
-    delete from private.data_exports d where d.order_gid = any(p_gids)
-        and exists (select 1 from public.compliance_requests r where r.id = d.request_id and r.store = p_store);
 
     -- The rows follow from the events, as ever; only what is personal can differ.
     with derived as materialized (
@@ -112,12 +138,8 @@ begin
 
     update public.stage_events s set meta = private.redact_meta(s.meta)
     where s.store = p_store and s.order_id = any(v_ids) and s.meta <> private.redact_meta(s.meta);
-    update public.inventory_txn t set note = '[redacted]'
-    where t.store = p_store and t.order_id = any(v_ids) and t.note <> '[redacted]';
     update public.batch_contributions c set style_details = '{"redacted": true}'
     where c.store = p_store and c.order_id = any(v_ids) and not c.style_details ? 'redacted';
-    update public.work_audit a set reason = '[redacted]'
-    where a.store = p_store and a.order_gid = any(p_gids) and a.reason <> '[redacted]';
 
     -- Work keeps what it needs to be done, money among it, and nothing about people.
     update public.work_queue w set
@@ -125,6 +147,14 @@ begin
             || private.pick(w.payload, '{event_id,order_id,batch_id,amount,currency,sku,quantity}'),
         last_error = case when w.last_error is not null then '[redacted]' end
     where w.payload ->> 'order_gid' = any(p_gids) and w.store = p_store and not w.payload ? 'redacted';
+
+    perform private.lock_texts(true);
+    delete from private.data_exports d where d.order_gid = any(p_gids)
+        and exists (select 1 from public.compliance_requests r where r.id = d.request_id and r.store = p_store);
+    update public.inventory_txn t set note = '[redacted]'
+    where t.store = p_store and t.order_id = any(v_ids) and t.note <> '[redacted]';
+    update public.work_audit a set reason = '[redacted]'
+    where a.store = p_store and a.order_gid = any(p_gids) and a.reason <> '[redacted]';
     update public.dead_letters d set body = '[redacted]', encoding = 'utf8'
     where d.store = p_store and d.work_id in (
         select w.id from public.work_queue w where w.payload ->> 'order_gid' = any(p_gids) and w.store = p_store

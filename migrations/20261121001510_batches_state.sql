@@ -1,7 +1,8 @@
 -- What a batch may become, and what cancelling an order takes out of its batch.
 --
--- Locks: the order's row in order_index, then the category by those who join, then the batch, then rows of orders.
--- Whoever holds a batch already waits for no order (skip locked).
+-- Locks: rows of order_index by order id, then the retries of these orders by id, then rows of orders by order id, then the
+-- category by those who join, then the batch. Whoever holds a batch already waits for no order (skip locked), but for the
+-- rows of its orders: nobody who has one waits for a batch.
 
 create function private.guard_batch_status()
 returns trigger

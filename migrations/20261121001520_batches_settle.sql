@@ -70,8 +70,7 @@ begin
     ),
     retries as (
         select count(private.enqueue_ingest_retry(e.store, e.ref_id, e.id)) as waiting
-        from events e
-        where e.processed_at is null
+        from (select * from events n where n.processed_at is null order by n.ref_id) e
     ),
     changed as (
         update public.orders o set

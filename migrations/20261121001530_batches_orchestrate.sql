@@ -29,24 +29,36 @@ begin
     from candidates c;
 
     -- So is one that is to be cancelled while a delivery is being applied to one of its orders: what that delivery
-    -- writes was read before the cancellation.
+    -- writes was read before the cancellation. Or while anybody has the retry that will give its stock back: who
+    -- reports that may wait for stock, and who has stock for a batch.
     with orders as materialized (
         select c.batch_id, c.store, c.order_id
         from unnest(v_judged) v
         join public.batch_contributions c on c.batch_id = v.batch_id
         where v.action = 'cancelled' and c.withdrawn_at is null
     ),
-    locked as materialized (
-        select x.store, x.order_id
+    bound as materialized (
+        select x.store, x.order_id, x.shopify_order_gid as gid
         from orders o
         join public.order_index x on x.store = o.store and x.order_id = o.order_id
         for update of x skip locked
+    ),
+    retries as materialized (
+        select w.dedupe_key as gid
+        from bound b
+        join public.work_queue w on w.topic = 'order_ingest_retry' and w.dedupe_key = b.gid
+        for no key update of w skip locked
     )
     select array_agg(distinct o.batch_id) into v_busy
     from orders o
     join public.order_index x on x.store = o.store and x.order_id = o.order_id
-    left join locked l on l.store = o.store and l.order_id = o.order_id
-    where l.order_id is null;
+    left join bound b on b.store = o.store and b.order_id = o.order_id
+    where b.order_id is null or exists (
+        select 1
+        from public.work_queue w
+        where w.topic = 'order_ingest_retry' and w.dedupe_key = b.gid
+            and w.dedupe_key not in (select r.gid from retries r)
+    );
 
     if v_busy is not null then
         v_judged := array(
@@ -59,12 +71,21 @@ begin
         );
     end if;
 
+    -- In the order in which whoever gives them stock takes them.
+    perform 1
+    from unnest(v_judged) v
+    join public.batch_contributions c on c.batch_id = v.batch_id
+    join public.orders o on o.store = c.store and o.id = c.order_id
+    where v.action = 'cancelled'
+    order by o.store, o.id
+    for no key update of o;
+
     return coalesce(v_judged, '{}');
 end;
 $$;
 revoke execute on function private.judge_batches() from public, anon;
 comment on function private.judge_batches() is
-    'Takes every filling batch whose window closes within 24 hours, with the orders of those that are to be cancelled, and says what is to become of each. Waits for nobody. Called by orchestrate_batches only; no error codes.';
+    'Takes every filling batch whose window closes within 24 hours, with the orders of those that are to be cancelled, and says what is to become of each. Waits for nobody but who has the row of such an order. Called by orchestrate_batches only; no error codes.';
 
 create function private.is_admin(p_user uuid)
 returns boolean
@@ -96,7 +117,8 @@ begin
             v.store, 'batch/failed', v.batch_id, md5(v.failure), jsonb_build_object('batch_id', v.batch_id, 'reason', v.failure)
         )
     ) failed
-    group by failed.store;
+    group by failed.store
+    order by failed.store;
 end;
 $$;
 revoke execute on function private.alert_failures(private.batch_settlement[]) from public, anon;
@@ -194,8 +216,22 @@ begin
     from public.batch_contributions c
     join public.order_index x on x.store = c.store and x.order_id = c.order_id
     where c.batch_id = p_batch_id
-    order by x.shopify_order_gid
+    order by x.order_id
     for update of x;
+    perform 1
+    from public.batch_contributions c
+    join public.order_index x on x.store = c.store and x.order_id = c.order_id
+    join public.work_queue w on w.topic = 'order_ingest_retry' and w.dedupe_key = x.shopify_order_gid
+    where c.batch_id = p_batch_id
+    order by w.id
+    for no key update of w;
+    perform 1
+    from public.batch_contributions c
+    join public.orders o on o.store = c.store and o.id = c.order_id
+    where c.batch_id = p_batch_id
+    order by o.id
+    for no key update of o;
+
 
     select * into v_batch from public.production_batches b where b.id = p_batch_id for update;
     if not found then

@@ -53,12 +53,14 @@ begin
         end if;
     end loop;
 
+    -- Whoever changes these terms asks whether a batch fills on them: not before this one is there.
     select t.* into v_terms
     from public.supplier_terms t
     join public.suppliers s on s.id = t.supplier_id and s.active
     where t.store = p_store.key and t.product_category = p_category and t.minimum_order_quantity >= p_quantity
     order by t.base_price, t.id
-    limit 1;
+    limit 1
+    for share of t;
     if not found then
         return null;
     end if;

@@ -69,9 +69,16 @@ begin
         ) then
             return private.fail('CONFLICT', 'the store has another supplier of this name');
         end if;
-        update public.suppliers s set name = coalesce(v_name, s.name), active = coalesce(p_active, s.active)
-        where s.id = v_was.id and (s.name, s.active) is distinct from (coalesce(v_name, s.name), coalesce(p_active, s.active))
-        returning * into v_is;
+        begin
+            update public.suppliers s set name = coalesce(v_name, s.name), active = coalesce(p_active, s.active)
+            where s.id = v_was.id
+                and (s.name, s.active) is distinct from (coalesce(v_name, s.name), coalesce(p_active, s.active))
+            returning * into v_is;
+        exception
+            -- Somebody gave another one this name at the same moment.
+            when unique_violation then
+                return private.fail('CONFLICT', 'the store has another supplier of this name');
+        end;
     end if;
 
     if v_is.id is not null then
@@ -179,7 +186,7 @@ begin
     on conflict (supplier_id, product_category) do nothing
     returning * into v_is;
     if v_is.id is null then
-        -- Whoever opens a batch on these terms holds the same lock.
+        -- Whoever opens a batch on these terms holds a lock that waits for this one.
         select * into v_was
         from public.supplier_terms t
         where t.supplier_id = p_supplier_id and t.product_category = v_wanted.product_category

@@ -47,6 +47,20 @@ revoke execute on function private.ask_mapping(text, text[]) from public, anon, 
 comment on function private.ask_mapping(text, text[]) is
     'Has these SKUs looked up in Shopify. Called by other functions only; no error codes.';
 
+create function private.lock_mapping(p_store text)
+returns void
+language plpgsql
+volatile
+set search_path = ''
+as $$
+begin
+    perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended('ordak/mapping/' || p_store, 0));
+end;
+$$;
+revoke execute on function private.lock_mapping(text) from public, anon;
+comment on function private.lock_mapping(text) is
+    'Only one at a time says which SKU of a store is which item of Shopify. Taken before any stock. Called by other functions only; no error codes.';
+
 create function public.begin_mapping(p_store text default null, p_skus text[] default null)
 returns jsonb
 language plpgsql
@@ -99,6 +113,8 @@ begin
         return private.fail('BAD_INPUT', 'p_found must be an array of at most 1000 SKUs');
     end if;
 
+    -- Two at once would both find an item of Shopify free.
+    perform private.lock_mapping(p_store);
     perform 1
     from public.inventory_items i
     where i.store = p_store and i.sku in (select f ->> 'sku' from jsonb_array_elements(p_found) f)
@@ -176,6 +192,7 @@ begin
     elsif p_inventory_item_gid !~ '^gid://shopify/InventoryItem/[0-9]{1,20}$' then
         return private.fail('BAD_INPUT', 'p_inventory_item_gid must be one such as gid://shopify/InventoryItem/1');
     end if;
+    perform private.lock_mapping(p_store);
     select * into v_item from public.inventory_items i where i.store = p_store and i.sku = p_sku for no key update;
     if not found then
         return private.fail('NOT_FOUND', 'no such SKU in this store');

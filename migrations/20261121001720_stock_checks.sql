@@ -94,6 +94,7 @@ as $$
 declare
     v_checks bigint[];
 begin
+    -- In the order in which looks take them.
     with opened as (
         insert into public.stock_checks as c (store, item_id, sku, cause, run_id, theirs, ours, moves, looked_at)
         select
@@ -123,13 +124,19 @@ language sql
 volatile
 set search_path = ''
 as $$
-    -- A moment later, so that a burst costs one look and our own push has been reported.
-    select private.open_stock_checks(p_store, 'signal', null, array_agg(i.id), null, interval '2 seconds')
-    from public.inventory_items i
-    join public.stores s on s.key = i.store and s.inventory_enabled
-    join public.stock_settings g on g.store = i.store
-    where i.store = p_store and i.shopify_inventory_item_gid = p_item_gid and (i.tracked or i.adopt)
-        and coalesce(i.shopify_location_gid, g.location_gid) = coalesce(p_location_gid, i.shopify_location_gid, g.location_gid);
+    -- A moment later, so that a burst costs one look and our own push has been reported. Stock before its check, as
+    -- everywhere.
+    select private.open_stock_checks(p_store, 'signal', null, array_agg(l.id), null, interval '2 seconds')
+    from (
+        select i.id
+        from public.inventory_items i
+        join public.stores s on s.key = i.store and s.inventory_enabled
+        join public.stock_settings g on g.store = i.store
+        where i.store = p_store and i.shopify_inventory_item_gid = p_item_gid and (i.tracked or i.adopt)
+            and coalesce(i.shopify_location_gid, g.location_gid)
+                = coalesce(p_location_gid, i.shopify_location_gid, g.location_gid)
+        for no key update of i
+    ) l;
 $$;
 revoke execute on function private.signal_stock(text, text, text) from public, anon, authenticated;
 comment on function private.signal_stock(text, text, text) is

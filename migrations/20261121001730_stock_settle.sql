@@ -41,7 +41,7 @@ begin
     from public.stock_checks c
     where c.store = p_store and c.closed_at is null
         and c.id in (select (l ->> 'check_id')::bigint from jsonb_array_elements(p_looks) l)
-    order by c.id
+    order by c.sku
     for update;
 
     return query

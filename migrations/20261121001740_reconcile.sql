@@ -64,7 +64,7 @@ as $$
 declare
     v_run public.reconcile_runs;
 begin
-    select * into v_run from public.reconcile_runs r where r.id = p_run and r.state = 'checking' for update;
+    select * into v_run from public.reconcile_runs r where r.id = p_run and r.state = 'checking' for no key update;
     if not found or exists (select 1 from public.stock_checks c where c.run_id = p_run and c.closed_at is null) then
         return;
     end if;
@@ -155,11 +155,16 @@ begin
     perform private.sweep_checks();
 
     -- A night that never came to its end makes room for the next.
-    perform private.give_up_reconcile(r, coalesce(r.error, 'it was cut off too often'))
-    from public.reconcile_runs r
-    join private.due_reconciles(p_stores, false) d on d.store = r.store
-    where r.state = 'reading' and d.night > coalesce(r.night, (r.created_at + interval '1 day')::date)
-        and (r.lease_until is null or r.lease_until < now());
+    perform private.give_up_reconcile(c.run, coalesce((c.run).error, 'it was cut off too often'))
+    from (
+        select r as run
+        from public.reconcile_runs r
+        join private.due_reconciles(p_stores, false) d on d.store = r.store
+        where r.state = 'reading' and d.night > coalesce(r.night, (r.created_at + interval '1 day')::date)
+            and (r.lease_until is null or r.lease_until < now())
+        order by r.store
+        for no key update of r skip locked
+    ) c;
     insert into public.reconcile_runs (store, night, policy)
     select d.store, d.night, d.policy
     from private.due_reconciles(p_stores, p_now) d
@@ -173,7 +178,7 @@ begin
         where r.state = 'reading' and (p_stores is null or r.store = any(p_stores))
             and (r.lease_until is null or r.lease_until < now())
         order by r.store
-        for update of r skip locked
+        for no key update of r skip locked
     ),
     taken as (
         update public.reconcile_runs r set
@@ -237,14 +242,21 @@ declare
     v_lost bigint[];
 begin
     -- Of what the queue gave up nobody would ever hear again. Asked once more with the locks held: whoever looks at a
-    -- check plans the next look while it holds it.
-    select array_agg(c.id) into v_lost from public.stock_checks c where c.closed_at is null and private.is_lost(c);
+    -- check plans the next look while it holds it. So what somebody holds is not lost: it is not waited for.
+    select array_agg(l.id) into v_lost
+    from (
+        select c.id
+        from public.stock_checks c
+        where c.closed_at is null and private.is_lost(c)
+        order by c.id
+        for update skip locked
+    ) l;
     if v_lost is not null then
-        perform 1 from public.stock_checks c where c.id = any(v_lost) order by c.id for update;
         update public.stock_checks c set outcome = 'failed', reason = 'nobody could look at it', closed_at = now()
         where c.id = any(v_lost) and private.is_lost(c);
     end if;
-    perform private.finish_reconcile(r.id) from public.reconcile_runs r where r.state = 'checking';
+    perform private.finish_reconcile(r.id)
+    from (select o.id from public.reconcile_runs o where o.state = 'checking' order by o.id) r;
 
     -- Drift of long ago is in the figures of its night.
     delete from public.stock_checks c

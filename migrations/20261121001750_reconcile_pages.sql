@@ -1,7 +1,12 @@
 -- A page of Shopify's levels, compared in one transaction with the place at which the next begins: a run that is cut off
 -- anywhere has compared what its row says, and nothing twice.
 
-create function private.compare_levels(p_run public.reconcile_runs, p_location text, p_levels jsonb)
+create function private.compare_levels(
+    p_run public.reconcile_runs,
+    p_location text,
+    p_levels jsonb,
+    p_unseen bigint[]
+)
 returns void
 language plpgsql
 volatile
@@ -15,7 +20,7 @@ declare
 begin
     select * into v_settings from public.stock_settings s where s.store = p_run.store;
 
-    -- All that is written here, at once: holds take stock in the same order.
+    -- All that is written here or looked at because of it, at once: holds take stock in the same order.
     perform 1
     from public.inventory_items i
     where i.id in (
@@ -28,6 +33,8 @@ begin
         from public.inventory_items n
         where n.store = p_run.store and n.mapping_problem = 'not_found'
             and n.sku in (select btrim(l ->> 'sku') from jsonb_array_elements(p_levels) l)
+        union all
+        select unnest(p_unseen)
     )
     order by i.sku
     for no key update;
@@ -88,9 +95,9 @@ begin
     end if;
 end;
 $$;
-revoke execute on function private.compare_levels(public.reconcile_runs, text, jsonb) from public, anon, authenticated;
-comment on function private.compare_levels(public.reconcile_runs, text, jsonb) is
-    'Compares a page of levels at a location with our stock and has every difference looked at. Called by other functions only; no error codes.';
+revoke execute on function private.compare_levels(public.reconcile_runs, text, jsonb, bigint[]) from public, anon, authenticated;
+comment on function private.compare_levels(public.reconcile_runs, text, jsonb, bigint[]) is
+    'Compares a page of levels at a location with our stock and has every difference looked at; locks the stock in p_unseen with the rest. Called by other functions only; no error codes.';
 
 create function public.compare_stock(
     p_run text default null,
@@ -118,22 +125,30 @@ begin
     select * into v_run
     from public.reconcile_runs r
     where r.id = p_run_id and r.state = 'reading' and r.run = left(p_run, 200)
-    for update;
+    for no key update;
     if not found then
         return private.fail('CONFLICT', 'another run has taken this store over');
     elsif v_run.location_gid is distinct from p_location or v_run.page_after is distinct from p_after then
         return private.fail('CONFLICT', 'this page has been compared already');
     end if;
 
-    perform private.compare_levels(v_run, p_location, p_levels);
+    -- Which item is which stays so until all stock is locked and compared.
+    perform private.lock_mapping(v_run.store);
+    if p_next is null then
+        select array_agg(i.id) into v_unseen
+        from public.inventory_items i
+        join public.stock_settings g on g.store = i.store
+        where i.store = v_run.store and i.shopify_inventory_item_gid is not null
+            and coalesce(i.shopify_location_gid, g.location_gid) = p_location
+            and coalesce(i.compared_at < v_run.created_at, true);
+    end if;
+
+    perform private.compare_levels(v_run, p_location, p_levels, v_unseen);
     if p_next is null then
         -- Shopify has told all of this location: what we keep there and it does not know is looked at one by one.
         select array_agg(i.id) into v_unseen
         from public.inventory_items i
-        join public.stock_settings g on g.store = i.store
-        where i.store = v_run.store and i.shopify_inventory_item_gid is not null and (i.tracked or i.adopt)
-            and coalesce(i.shopify_location_gid, g.location_gid) = p_location
-            and coalesce(i.compared_at < v_run.created_at, true);
+        where i.id = any(v_unseen) and (i.tracked or i.adopt) and coalesce(i.compared_at < v_run.created_at, true);
         if v_unseen is not null then
             perform private.open_stock_checks(v_run.store, 'reconcile', v_run.id, v_unseen, null, interval '0');
         end if;

@@ -60,10 +60,11 @@ as $$
 -- definer because: nobody may write work_queue directly, the service role included.
 declare
     v_overdue bigint := private.alert_overdue_work();
+    v_events bigint[];
     v_orphans bigint;
 begin
-    with orphans as materialized (
-        select e.id, e.store, e.ref_id
+    v_events := array(
+        select e.id
         from public.event_store e
         where e.processed_at is null and e.received_at < now() - interval '1 hour'
             -- A retry that was given up is for a person to decide.
@@ -75,11 +76,23 @@ begin
             )
         order by e.received_at
         limit 1000
-    ),
-    adopted as materialized (
-        select private.enqueue_ingest_retry(o.store, o.ref_id, o.id) as work_id from orphans o order by o.id
-    )
-    select count(a.work_id) into v_orphans from adopted a;
+    );
+
+    -- Work that is there by id, as everybody takes several of it.
+    perform 1
+    from public.event_store e
+    join public.work_queue w
+        on w.topic = 'order_ingest_retry' and w.dedupe_key = coalesce(e.ref_id, 'event/' || e.id)
+    where e.id = any(v_events)
+    order by w.id
+    for no key update of w;
+    select count(private.enqueue_ingest_retry(o.store, o.ref_id, o.id)) into v_orphans
+    from (
+        select e.store, e.ref_id, e.id
+        from public.event_store e
+        where e.id = any(v_events)
+        order by coalesce(e.ref_id, 'event/' || e.id), e.id
+    ) o;
     return private.ok(jsonb_build_object('overdue', v_overdue, 'orphans', v_orphans), v_orphans < 1000);
 end;
 $$;

@@ -1,7 +1,7 @@
 -- Levels on their way to Shopify: a SKU is in one hand at a time, its pushes leave together, and each compares with
 -- the level that was confirmed last.
 begin;
-select plan(46);
+select plan(47);
 
 -- Whatever a shared database holds is out of the way of these tests.
 update public.work_queue set next_retry_at = 'infinity' where status in ('pending', 'error');
@@ -212,7 +212,11 @@ delete from public.work_queue where topic = 'slack_alert';
 insert into public.work_queue (topic, store, dedupe_key, payload, status, locked_by, lease_until, retry_count, max_retries)
 values ('inventory_push', 'flourlane', 'x1', '{"sku": "P-A"}', 'processing', 'w9', now() - interval '1 second', 2, 3);
 set local role service_role;
-select is(pg_temp.claim('w9') is not null, true, 'what lost its last worker is told too');
+select is(
+    (public.claim_work('w9', array['inventory_push', 'slack_alert'], 100) -> 'data') - 'items',
+    '{"given_up": ["inventory_push"], "retry_in_ms": 1}', 'what lost its last worker is given up'
+);
+select is(pg_temp.claim('w9') is not null, true, 'and told too, at once');
 select is(
     (select jsonb_agg((b.item -> 'payload') || jsonb_build_object('store', b.item -> 'store')) from batch b),
     '[{"kind": "dead_work", "items": 1, "store": "flourlane", "topics": ["inventory_push"]}]', 'to the right store'

@@ -17,6 +17,7 @@ mod gateway;
 mod health;
 mod interleavings;
 mod interleavings_of_levels;
+mod interleavings_of_locks;
 mod interleavings_of_orders;
 mod interleavings_of_stock;
 mod interleavings_of_work;
