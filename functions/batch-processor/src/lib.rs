@@ -6,6 +6,7 @@
 
 use ordak_core::{
     batch::{self, Job, LARGEST_BODY, Orchestrated, Processed},
+    calendar::rfc3339,
     envelope::{Envelope, Failure, Fault},
     route,
     settings::{DatabaseSettings, Reader},
@@ -63,7 +64,7 @@ async fn fetch(request: Incoming, env: Env, context: Context) -> worker::Result<
 fn in_form(answer: Answer) -> Answer {
     match answer.status() {
         200 => answer,
-        _ => answer.told_as(batch::error, &clock::rfc3339(clock::now_ms())),
+        _ => answer.told_as(batch::error, &rfc3339(clock::now_ms())),
     }
 }
 

@@ -149,6 +149,32 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// An instant in milliseconds since 1970 as RFC 3339 in UTC, always to the millisecond: `2026-11-21T00:00:00.000Z`. A line of
+/// the log begins with it, so that no formatter is asked.
+#[must_use]
+pub fn rfc3339(ms: u64) -> String {
+    let seconds = ms / 1000;
+    let date = Date::from_days(i64::try_from(seconds).unwrap_or(i64::MAX).div_euclid(DAY_S));
+    let part = |unit: u64, of: u64| u32::try_from(seconds / unit % of).unwrap_or_default();
+    let parts = [
+        (date.year.unsigned_abs(), 4, '-'),
+        (date.month, 2, '-'),
+        (date.day, 2, 'T'),
+        (part(3600, 24), 2, ':'),
+        (part(60, 60), 2, ':'),
+        (part(1, 60), 2, '.'),
+        (u32::try_from(ms % 1000).unwrap_or_default(), 3, 'Z'),
+    ];
+    let mut text = String::with_capacity(24);
+    for (number, digits, then) in parts {
+        text.extend(
+            (0..digits).rev().filter_map(|place| char::from_digit(number / 10_u32.pow(place) % 10, 10)),
+        );
+        text.push(then);
+    }
+    text
+}
+
 /// Reads the date of an HTTP header (`Sun, 06 Nov 1994 08:49:37 GMT`) as seconds since 1970.
 #[must_use]
 pub fn http_date(text: &str) -> Option<i64> {
@@ -217,6 +243,16 @@ mod tests {
                     assert_eq!(Date::new(year, month, day).is_some(), theirs, "{year}-{month}-{day}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn writes_instants_as_a_second_library_does() {
+        for ms in
+            (0..4_000_000_000_000_u64).step_by(9_876_543_211).chain([999, 951_782_399_999, 1_709_164_800_000])
+        {
+            let theirs = DateTime::from_timestamp_millis(ms.try_into().unwrap()).unwrap();
+            assert_eq!(rfc3339(ms), theirs.to_rfc3339_opts(SecondsFormat::Millis, true));
         }
     }
 

@@ -212,8 +212,8 @@ impl Answer {
             line.write();
             return self.respond(id);
         };
-        let text = [id, &line.fields(), body].join("\n");
-        border::conclude(line.written_ms(), self.status, &text, self.allow).map_err(worker::Error::from)
+        let text = [id, &line.text(), body].join("\n");
+        border::conclude(self.status, &text, self.allow).map_err(worker::Error::from)
     }
 }
 

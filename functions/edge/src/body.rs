@@ -2,12 +2,13 @@
 //!
 //! Knows nothing of what the bytes mean.
 
-use crate::{border, incoming::Incoming, task::settled};
-use ordak_core::envelope::{Code, Failure, Rejection};
-use worker::{
-    js_sys::{ArrayBuffer, Promise, Uint8Array},
-    wasm_bindgen::JsCast,
+use crate::{
+    border::{self, code},
+    incoming::Incoming,
+    task::{Report, reported},
 };
+use ordak_core::envelope::{Code, Failure, Rejection};
+use worker::js_sys::Promise;
 
 /// Largest body that any function takes: 5 MiB.
 pub const LIMIT: usize = 5 * 1024 * 1024;
@@ -16,24 +17,21 @@ pub const LIMIT: usize = 5 * 1024 * 1024;
 /// sees no answer before the end, and a connection that is closed on it fails the next request as well.
 const PATIENCE: usize = 32 * 1024 * 1024;
 
-/// The whole body.
+/// The whole body. With a length in the headers it is read in one piece, since the runtime holds the sender to that length;
+/// without one it is read in chunks, and what has become too long is no longer kept.
 ///
 /// # Errors
 /// `PAYLOAD_TOO_LARGE` above the limit; `BAD_INPUT` when the sender goes away or breaks off.
 pub async fn read(request: &Incoming, limit: usize) -> Result<Vec<u8>, Failure> {
-    Ok(bytes_of(&receive(request, limit).await?))
-}
-
-/// The same, left where it is: what is refused need not be taken over. With a length in the headers it is read in one
-/// piece, since the runtime holds the sender to that length; without one it is read in chunks, and what has become too
-/// long is no longer kept.
-///
-/// # Errors
-/// As [`read`].
-pub async fn receive(request: &Incoming, limit: usize) -> Result<ArrayBuffer, Failure> {
-    let body = settled(&coming(request, limit)?).await.map_err(|_| broken_off())?;
-    let body: ArrayBuffer = body.dyn_into().map_err(|_| too_large(limit))?;
-    if body.byte_length() as usize > limit { Err(too_large(limit)) } else { Ok(body) }
+    let coming = coming(request, limit)?;
+    let Report { code, bytes, .. } =
+        reported(|place, number| border::take_over(place, number, &coming)).await;
+    match code {
+        code::BROKEN_OFF => Err(broken_off()),
+        code::TOO_LONG => Err(too_large(limit)),
+        _ if bytes.len() > limit => Err(too_large(limit)),
+        _ => Ok(bytes),
+    }
 }
 
 /// A promise of the body.
@@ -48,12 +46,6 @@ pub fn coming(request: &Incoming, limit: usize) -> Result<Promise, Failure> {
         Some(Err(_)) => Err(Rejection::bad_input("Content-Length is not a number").into()),
         None => Ok(border::pieces(request.raw(), limit, PATIENCE)),
     }
-}
-
-/// A body, taken over.
-#[must_use]
-pub fn bytes_of(body: &ArrayBuffer) -> Vec<u8> {
-    Uint8Array::new(body).to_vec()
 }
 
 /// What to say to a body above the limit.

@@ -7,24 +7,34 @@ export function deferred() {
   return Promise.withResolvers();
 }
 
-let tell;
+let promised;
+let reported;
 
-/** Names the one who is told of promises: the present instance of the module. */
-export function listen(listener) {
-  tell = listener;
+/** Names who hears of promises and of reports: the present instance of the module. */
+export function listen(ofPromises, ofReports) {
+  promised = ofPromises;
+  reported = ofReports;
 }
 
-/**
- * Tells whoever is listening now, and no later instance, what becomes of a promise. What is only there to be waited for
- * (`post`, `signer`) tells it at its end instead, without a promise of its own.
- */
+/** Tells whoever is listening now, and no later instance, what becomes of a promise. */
 export function settle(promise, place, number) {
-  const told = tell;
+  const tell = promised;
   promise.then(
-    (value) => told(place, number, true, value),
-    (error) => told(place, number, false, error),
+    (value) => tell(place, number, true, value),
+    (error) => tell(place, number, false, error),
   );
 }
+
+// What is only there to be waited for reports to whoever listened when it began: a code, a body and its SHA-256, which
+// cross as bytes. `border.rs` has the same codes.
+
+const NOTHING = new Uint8Array(0);
+
+const BROKEN_OFF = 0;
+const TOO_LONG = 1;
+const UNSIGNED = 2;
+/** From here on: which key made the signature, counted from the first. */
+const WHOLE = 3;
 
 /** Method, path with query, and headers, a line each. */
 export function look(request, names) {
@@ -59,6 +69,21 @@ export async function pieces(request, limit, patience) {
   return seen > limit ? undefined : new Blob(kept).arrayBuffer();
 }
 
+/** Waits for a body and takes it over. */
+export async function takeOver(place, number, coming) {
+  const report = reported;
+  let code = BROKEN_OFF;
+  let bytes = NOTHING;
+  try {
+    const body = await coming;
+    code = body ? WHOLE : TOO_LONG;
+    if (body) bytes = new Uint8Array(body);
+  } catch {
+    // It stays broken off.
+  }
+  report(place, number, code, bytes, NOTHING);
+}
+
 /** What every response of ours says: copied from an object of the runtime's it costs less than read from a list. */
 const ALWAYS = new Headers({ "content-type": "application/json", "cache-control": "no-store" });
 
@@ -76,10 +101,10 @@ export function respond(status, id, bytes, allow) {
 }
 
 /** A line for the log and a response: id, line and body in one text, with a line break between them. */
-export function conclude(ms, status, text, allow) {
+export function conclude(status, text, allow) {
   const line = text.indexOf("\n") + 1;
   const body = text.indexOf("\n", line) + 1;
-  log(ms, text.slice(line, body - 1));
+  log(text.slice(line, body - 1));
   return response(status, text.slice(0, line - 1), text.slice(body), allow);
 }
 
@@ -88,17 +113,9 @@ export function copy(response) {
   return new Response(response.body, response);
 }
 
-/** The time of the last line in milliseconds, and as it stands before the line: many are written in the same. */
-let written;
-let time;
-
-/** A line for the log, behind the time of its writing. */
-export function log(ms, line) {
-  if (ms !== written) {
-    written = ms;
-    time = '{"time":"' + new Date(ms).toISOString() + '",';
-  }
-  console.log(time + line);
+/** A line for the log. */
+export function log(line) {
+  console.log(line);
 }
 
 /** The request with another id, handed to another worker. */
@@ -132,28 +149,33 @@ const MOST_ROOMS = 16;
 const SHORT = 2 * 1024;
 const ROOM = 32 * 1024;
 
+const NOT_REACHED = 0;
+const ANSWER_BROKE_OFF = 1;
+const NO_ANSWER_IN_TIME = 2;
+
 /**
- * Posts JSON, waits for the whole answer and tells of it: status and body, or in a word why there is none. A connection
- * that nobody listens to any more would still count against the isolate's six: it is closed.
+ * Posts JSON, waits for the whole answer and reports its status and body, or why there is none. A connection that nobody
+ * listens to any more would still count against the isolate's six: it is closed.
  */
 export async function post(place, number, url, headers, bytes, ms) {
-  const told = tell;
+  const report = reported;
   const room = bytes.length < SHORT || bytes.length > ROOM ? undefined : (rooms.pop() ?? new Uint8Array(ROOM));
   room?.set(bytes);
   const body = room?.subarray(0, bytes.length) ?? bytes.slice();
   const signal = AbortSignal.timeout(ms);
-  let outcome = "not reached";
+  let code = NOT_REACHED;
+  let whole = NOTHING;
   try {
     const answer = await fetch(url, { method: "POST", headers, body, redirect: "manual", signal });
-    outcome = "answer broke off";
-    const whole = new Uint8Array(await answer.arrayBuffer());
+    code = ANSWER_BROKE_OFF;
+    whole = new Uint8Array(await answer.arrayBuffer());
+    code = answer.status;
     // Who has answered well has read the body to its end. Of any other it is not known who may still look at it.
     if (room && answer.ok && rooms.length < MOST_ROOMS) rooms.push(room);
-    outcome = [answer.status, whole];
   } catch {
-    if (signal.aborted) outcome = "no answer in time";
+    if (signal.aborted) code = NO_ANSWER_IN_TIME;
   }
-  told(place, number, true, outcome);
+  report(place, number, code, whole, NOTHING);
 }
 
 /** Prepares keys for HMAC-SHA256. */
@@ -163,25 +185,35 @@ export function hmacKeys(secrets) {
   return Promise.all(secrets.map(prepare));
 }
 
+/** Rooms for signatures while their bodies are waited for, lent again and again. */
+const marks = [];
+/** Bytes of a signature. */
+const MARK = 32;
+
 /**
- * Waits for a body, tries one key after the other on it and tells which of them made the signature, counted from the first,
- * with the SHA-256 of the body and the body itself; `false` when none did. What is wrong with the body is told as `body` and
- * `pieces` tell it.
+ * Waits for a body, tries one key after the other on it and reports which of them made the signature, with the body and its
+ * SHA-256. What none of them signed is not taken over.
  */
 export async function signer(place, number, keys, bytes, coming) {
-  const told = tell;
-  const signature = bytes.slice();
-  let outcome;
+  const report = reported;
+  const room = bytes.length === MARK ? (marks.pop() ?? new Uint8Array(MARK)) : undefined;
+  room?.set(bytes);
+  let code = BROKEN_OFF;
+  let whole = NOTHING;
+  let digest = NOTHING;
   try {
     const body = await coming;
-    if (body) outcome = false;
-    for (let key = 0; outcome === false && key < keys.length; key += 1) {
-      if (await crypto.subtle.verify("HMAC", keys[key], signature, body)) {
-        outcome = [key, new Uint8Array(await crypto.subtle.digest("SHA-256", body)), body];
+    code = body ? UNSIGNED : TOO_LONG;
+    for (let key = 0; code === UNSIGNED && key < keys.length; key += 1) {
+      if (await crypto.subtle.verify("HMAC", keys[key], room ?? NOTHING, body)) {
+        digest = new Uint8Array(await crypto.subtle.digest("SHA-256", body));
+        whole = new Uint8Array(body);
+        code = WHOLE + key;
       }
     }
-  } catch (error) {
-    return told(place, number, false, error);
+  } catch {
+    code = BROKEN_OFF;
   }
-  told(place, number, true, outcome);
+  if (room) marks.push(room);
+  report(place, number, code, whole, digest);
 }

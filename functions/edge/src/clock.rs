@@ -19,14 +19,6 @@ pub fn now_s() -> i64 {
     i64::try_from(now_ms() / 1000).unwrap_or(i64::MAX)
 }
 
-/// A time as RFC 3339 in UTC, for instance `2026-11-21T00:00:00.000Z`.
-#[must_use]
-pub fn rfc3339(ms: u64) -> String {
-    #[allow(clippy::cast_precision_loss)]
-    let date = js_sys::Date::new(&(ms as f64).into());
-    date.to_iso_string().into()
-}
-
 /// Reads a time as Postgres or RFC 3339 writes it; `None` when it is neither.
 #[must_use]
 pub fn parse(text: &str) -> Option<u64> {

@@ -3,7 +3,7 @@
 //! Every text is sanitised here, in one place. Names, addresses and payloads do not belong into any field.
 
 use crate::{border, clock};
-use ordak_core::sanitize::sanitize;
+use ordak_core::{calendar::rfc3339, sanitize::sanitize};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -24,11 +24,11 @@ pub enum Level {
     Success,
 }
 
-/// A line. Absent fields are left out; when it was written is put before them by `border.js`.
+/// A line. Absent fields are left out.
 #[derive(Debug, Serialize)]
 pub struct Line<'a> {
-    #[serde(skip)]
-    written_ms: u64,
+    /// When it was written.
+    time: String,
     /// Level.
     pub level: Level,
     /// Which function writes.
@@ -60,7 +60,7 @@ impl<'a> Line<'a> {
     pub fn new(function: &'a str, level: Level, outcome: &'a str, started_ms: u64) -> Self {
         let now = clock::now_ms();
         Self {
-            written_ms: now,
+            time: rfc3339(now),
             level,
             function,
             request_id: None,
@@ -104,24 +104,13 @@ impl<'a> Line<'a> {
 
     /// Writes it. All levels go to the same stream, so that a line is a line and nothing else.
     pub fn write(&self) {
-        border::log(self.written_ms(), &self.fields());
+        border::log(&self.text());
     }
 
-    /// When it was written, in milliseconds since 1970, as `border.js` takes it.
+    /// The line as it is written.
     #[must_use]
-    pub fn written_ms(&self) -> f64 {
-        // A whole number far below 2^53.
-        #[allow(clippy::cast_precision_loss)]
-        let ms = self.written_ms as f64;
-        ms
-    }
-
-    /// What stands behind the time: the fields and the bracket that ends them.
-    #[must_use]
-    pub fn fields(&self) -> String {
-        let mut line = serde_json::to_string(self).unwrap_or_default();
-        line.drain(..1.min(line.len()));
-        line
+    pub fn text(&self) -> String {
+        serde_json::to_string(self).unwrap_or_default()
     }
 }
 

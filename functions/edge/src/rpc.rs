@@ -3,20 +3,22 @@
 //! Arguments and answers are raw JSON bytes: what comes in is what goes out, nothing is parsed or written again. They go
 //! straight to the runtime's `fetch`. Decides nothing about what a refusal means for the caller.
 
-use crate::{border, rest_error::RpcError, task::told};
-use ordak_core::{envelope::Fault, secret_key::Header};
-use std::time::Duration;
-use worker::{
-    js_sys::{Array, Uint8Array},
-    wasm_bindgen::{JsCast, JsValue},
-    web_sys::Headers,
+use crate::{
+    border::{self, code},
+    rest_error::RpcError,
+    task::{Report, reported},
 };
+use ordak_core::{envelope::Fault, secret_key::Header};
+use std::{cell::RefCell, time::Duration};
+use worker::{js_sys::JsString, web_sys::Headers};
 
 /// A client in somebody's name: the headers say whose.
 #[derive(Debug)]
 pub struct Rpc {
     base: String,
     headers: Headers,
+    /// Where functions are, as the runtime has it.
+    urls: RefCell<Vec<(&'static str, JsString)>>,
 }
 
 impl Rpc {
@@ -36,7 +38,8 @@ impl Rpc {
             }
         }
         let headers = border::sent(&lines).map_err(|_| Fault::internal("headers cannot be sent"))?;
-        Ok(Self { base: format!("{}/rest/v1/rpc/", base.trim_end_matches('/')), headers })
+        let base = format!("{}/rest/v1/rpc/", base.trim_end_matches('/'));
+        Ok(Self { base, headers, urls: RefCell::default() })
     }
 
     /// Calls `function` with a JSON object as its arguments and gives back the answer as it came, if it came within
@@ -46,32 +49,37 @@ impl Rpc {
     /// When nothing came back in time, or the server refused.
     pub async fn call(
         &self,
-        function: &str,
+        function: &'static str,
         arguments: Vec<u8>,
         limit: Duration,
     ) -> Result<Vec<u8>, RpcError> {
-        let url = format!("{}{function}", self.base);
-        let limit = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        let posted = told(|place, number| {
-            border::post(place, number, &url, &self.headers, &arguments, limit);
+        let ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
+        let posted = self.with_url(function, |url| {
+            reported(|place, number| border::post(place, number, url, &self.headers, &arguments, ms))
         });
         drop(arguments);
         read(posted.await)
     }
+
+    /// Does something with the address of a function, which is written for the runtime once.
+    fn with_url<T>(&self, function: &'static str, what: impl FnOnce(&JsString) -> T) -> T {
+        let mut urls = self.urls.borrow_mut();
+        if let Some((_, url)) = urls.iter().find(|(name, _)| *name == function) {
+            return what(url);
+        }
+        let url = JsString::from(format!("{}{function}", self.base));
+        let done = what(&url);
+        urls.push((function, url));
+        done
+    }
 }
 
-fn read(posted: Result<JsValue, JsValue>) -> Result<Vec<u8>, RpcError> {
-    let posted = posted.map_err(|_| RpcError::Silent("not reached"))?;
-    let Some(answer) = posted.dyn_ref::<Array>() else {
-        return Err(RpcError::Silent(match posted.as_string().as_deref() {
-            Some("no answer in time") => "no answer in time",
-            Some("answer broke off") => "answer broke off",
-            _ => "not reached",
-        }));
-    };
-    // Three digits and a list of bytes, as `border.js` makes them.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    let status = answer.get(0).as_f64().unwrap_or_default() as u16;
-    let body = answer.get(1).dyn_ref::<Uint8Array>().map(Uint8Array::to_vec).unwrap_or_default();
-    if (200..300).contains(&status) { Ok(body) } else { Err(RpcError::read(status, &body)) }
+fn read(Report { code, bytes, .. }: Report) -> Result<Vec<u8>, RpcError> {
+    match code {
+        code::NOT_REACHED => Err(RpcError::Silent("not reached")),
+        code::ANSWER_BROKE_OFF => Err(RpcError::Silent("answer broke off")),
+        code::NO_ANSWER_IN_TIME => Err(RpcError::Silent("no answer in time")),
+        200..300 => Ok(bytes),
+        status => Err(RpcError::read(u16::try_from(status).unwrap_or_default(), &bytes)),
+    }
 }

@@ -4,7 +4,7 @@
 //! two closures made for it; measured, that was an eighth of what refusing a webhook cost. Knows nothing of requests.
 
 use crate::{
-    border::{self, Deferred},
+    border::{self, Deferred, Promised, Reported},
     slots::{Key, Slots},
 };
 use std::{
@@ -13,6 +13,7 @@ use std::{
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Wake, Waker},
+    thread::LocalKey,
 };
 use worker::{
     js_sys::Promise,
@@ -29,28 +30,48 @@ struct Task {
     waker: Option<Waker>,
 }
 
-/// What became of a promise.
-enum Fate {
+/// What became of something that is waited for.
+enum Fate<T> {
     /// Nothing yet; who wants to know.
     Open(Option<Waker>),
-    /// Fulfilled or rejected.
-    Known(Result<JsValue, JsValue>),
+    /// It has ended.
+    Known(T),
     /// Nobody wants to know: this task is to go on then.
     Later(Key),
 }
 
+type Fates<T> = LocalKey<RefCell<Slots<Fate<T>>>>;
+
+/// What became of a promise: fulfilled or rejected.
+type Settlement = Result<JsValue, JsValue>;
+
+/// How something ended that `border.js` does, and what came of it, taken over at once.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// What it means is said where the work is begun.
+    pub code: u32,
+    /// A body.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the body where it was asked for.
+    pub digest: Vec<u8>,
+}
+
 thread_local! {
     static TASKS: RefCell<Slots<Task>> = const { RefCell::new(Slots::new()) };
-    static FATES: RefCell<Slots<Fate>> = const { RefCell::new(Slots::new()) };
+    static PROMISES: RefCell<Slots<Fate<Settlement>>> = const { RefCell::new(Slots::new()) };
+    static REPORTS: RefCell<Slots<Fate<Report>>> = const { RefCell::new(Slots::new()) };
     /// Whether who wakes is one of ours, who has put everything in order before.
     static IN_ORDER: Cell<bool> = const { Cell::new(false) };
-    /// Hears of every promise. Told once per instance of the module.
-    static LISTENER: Closure<dyn FnMut(u32, u32, bool, JsValue)> = {
-        let listener = Closure::new(|place, number, fulfilled, value: JsValue| {
-            tell(Key { place, number }, if fulfilled { Ok(value) } else { Err(value) });
+    /// Hear of every promise and of every report. Named once per instance of the module.
+    static LISTENERS: (Closure<Promised>, Closure<Reported>) = {
+        let promised = Closure::new(|place, number, fulfilled, value: JsValue| {
+            tell(&PROMISES, Key { place, number }, if fulfilled { Ok(value) } else { Err(value) });
         });
-        border::listen(&listener);
-        listener
+        let reported = Closure::new(|place, number, code, bytes, digest| {
+            tell(&REPORTS, Key { place, number }, Report { code, bytes, digest });
+        });
+        border::listen(&promised, &reported);
+        (promised, reported)
     };
 }
 
@@ -120,44 +141,44 @@ fn change(key: Key, how: impl FnOnce(&mut Task)) {
     });
 }
 
-/// A promise, awaited.
-#[derive(Debug)]
-pub struct Settled {
+/// Something that is waited for. Who gives it up forgets it.
+pub struct Awaited<T: 'static> {
     ticket: Key,
+    fates: &'static Fates<T>,
 }
 
 /// Waits for a promise.
 #[must_use]
-pub fn settled(promise: &Promise) -> Settled {
-    Settled { ticket: hear(promise, Fate::Open(None)) }
+pub fn settled(promise: &Promise) -> Awaited<Settlement> {
+    Awaited { ticket: hear(promise, Fate::Open(None)), fates: &PROMISES }
 }
 
-/// Waits for what `begin` begins and `border.js` tells, from place and number, at its end.
+/// Waits for what `begin` begins and `border.js` reports, by place and number, at its end.
 #[must_use]
-pub fn told(begin: impl FnOnce(u32, u32)) -> Settled {
-    Settled { ticket: listen(Fate::Open(None), begin) }
+pub fn reported(begin: impl FnOnce(u32, u32)) -> Awaited<Report> {
+    Awaited { ticket: listen(&REPORTS, Fate::Open(None), begin), fates: &REPORTS }
 }
 
 /// Is told what becomes of a promise.
-fn hear(promise: &Promise, fate: Fate) -> Key {
-    listen(fate, |place, number| border::settle(promise, place, number))
+fn hear(promise: &Promise, fate: Fate<Settlement>) -> Key {
+    listen(&PROMISES, fate, |place, number| border::settle(promise, place, number))
 }
 
-fn listen(fate: Fate, begin: impl FnOnce(u32, u32)) -> Key {
-    let ticket = FATES.with_borrow_mut(|fates| fates.put(fate));
-    LISTENER.with(|_| begin(ticket.place, ticket.number));
+fn listen<T>(fates: &'static Fates<T>, fate: Fate<T>, begin: impl FnOnce(u32, u32)) -> Key {
+    let ticket = fates.with_borrow_mut(|fates| fates.put(fate));
+    LISTENERS.with(|_| begin(ticket.place, ticket.number));
     ticket
 }
 
-impl Future for Settled {
-    type Output = Result<JsValue, JsValue>;
+impl<T> Future for Awaited<T> {
+    type Output = T;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        FATES.with_borrow_mut(|fates| match fates.get(self.ticket) {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        self.fates.with_borrow_mut(|fates| match fates.get(self.ticket) {
             Some(fate @ Fate::Known(_)) => {
                 let known = std::mem::replace(fate, Fate::Open(None));
                 fates.take(self.ticket);
-                if let Fate::Known(result) = known { Poll::Ready(result) } else { Poll::Pending }
+                if let Fate::Known(value) = known { Poll::Ready(value) } else { Poll::Pending }
             }
             Some(fate) => {
                 *fate = Fate::Open(Some(context.waker().clone()));
@@ -168,18 +189,18 @@ impl Future for Settled {
     }
 }
 
-impl Drop for Settled {
+impl<T> Drop for Awaited<T> {
     fn drop(&mut self) {
-        let forgotten = FATES.with_borrow_mut(|fates| fates.take(self.ticket));
+        let forgotten = self.fates.with_borrow_mut(|fates| fates.take(self.ticket));
         drop(forgotten);
     }
 }
 
-/// What has become of a promise. Nobody may be waiting any more.
-fn tell(ticket: Key, result: Result<JsValue, JsValue>) {
-    let before = FATES.with_borrow_mut(|fates| match fates.get(ticket)? {
+/// What has become of it. Nobody may be waiting any more.
+fn tell<T>(fates: &'static Fates<T>, ticket: Key, value: T) {
+    let before = fates.with_borrow_mut(|fates| match fates.get(ticket)? {
         Fate::Later(_) => fates.take(ticket),
-        fate => Some(std::mem::replace(fate, Fate::Known(result))),
+        fate => Some(std::mem::replace(fate, Fate::Known(value))),
     });
     match before {
         Some(Fate::Open(Some(waker))) => {
@@ -197,19 +218,23 @@ mod tests {
     use super::*;
     use std::rc::Rc;
 
-    fn known(ticket: Key) -> bool {
-        FATES.with_borrow_mut(|fates| fates.get(ticket).is_some())
+    fn known<T>(fates: &'static Fates<T>, ticket: Key) -> bool {
+        fates.with_borrow_mut(|fates| fates.get(ticket).is_some())
     }
 
-    fn open() -> (Key, Settled) {
-        let ticket = FATES.with_borrow_mut(|fates| fates.put(Fate::Open(None)));
-        (ticket, Settled { ticket })
+    fn open<T>(fates: &'static Fates<T>) -> (Key, Awaited<T>) {
+        let ticket = fates.with_borrow_mut(|fates| fates.put(Fate::Open(None)));
+        (ticket, Awaited { ticket, fates })
+    }
+
+    fn report(code: u32) -> Report {
+        Report { code, bytes: vec![1, 2], digest: Vec::new() }
     }
 
     #[test]
     fn a_task_goes_on_where_it_is_told() {
         let steps = Rc::new(Cell::new(0));
-        let ((one, first), (two, second)) = (open(), open());
+        let ((one, first), (two, second)) = (open(&PROMISES), open(&PROMISES));
         let seen = Rc::clone(&steps);
         spawn(async move {
             seen.set(1);
@@ -219,27 +244,27 @@ mod tests {
             seen.set(3);
         });
         assert_eq!(steps.get(), 1, "begun at once");
-        tell(one, Ok(JsValue::NULL));
+        tell(&PROMISES, one, Ok(JsValue::NULL));
         assert_eq!(steps.get(), 2);
-        tell(one, Ok(JsValue::NULL));
+        tell(&PROMISES, one, Ok(JsValue::NULL));
         assert_eq!(steps.get(), 2, "told twice, once heard");
-        tell(two, Err(JsValue::NULL));
+        tell(&PROMISES, two, Err(JsValue::NULL));
         assert_eq!(steps.get(), 3);
-        assert!(!known(one) && !known(two));
+        assert!(!known(&PROMISES, one) && !known(&PROMISES, two));
         assert!(TASKS.with_borrow(Slots::is_empty), "nothing is left");
     }
 
     #[test]
     fn what_is_known_early_is_not_waited_for_and_what_is_given_up_is_forgotten() {
-        let ((three, early), (four, given_up)) = (open(), open());
-        tell(three, Ok(JsValue::NULL));
+        let ((three, early), (four, given_up)) = (open(&REPORTS), open(&REPORTS));
+        tell(&REPORTS, three, report(200));
         let done = Rc::new(Cell::new(false));
         let seen = Rc::clone(&done);
-        spawn(async move { seen.set(early.await.is_ok()) });
+        spawn(async move { seen.set(early.await == report(200)) });
         assert!(done.get());
         drop(given_up);
-        tell(four, Ok(JsValue::NULL));
-        assert!(!known(four));
+        tell(&REPORTS, four, report(503));
+        assert!(!known(&REPORTS, four));
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::{
     upstream,
 };
 use ordak_core::{
+    calendar::rfc3339,
     content::hex,
     retry_after,
     settings::sinks::{self, SentrySettings},
@@ -68,7 +69,7 @@ pub fn error(event: &Event<'_>) -> Option<Telling> {
     }
     let mut id = [0; 16];
     getrandom::fill(&mut id).ok()?;
-    let envelope = sentry::envelope(event, &settings.surroundings, &hex(&id), &clock::rfc3339(now));
+    let envelope = sentry::envelope(event, &settings.surroundings, &hex(&id), &rfc3339(now));
     let function = event.function.to_owned();
     Some(Box::pin(async move {
         let auth = settings.dsn.auth();
@@ -86,7 +87,7 @@ pub fn error(event: &Event<'_>) -> Option<Telling> {
 
 /// Tells PostHog, when this is something that is told.
 pub fn use_of(function: &'static str, project: &Project, event: &posthog::Event<'_>) -> Option<Telling> {
-    let body = posthog::batch(project, event, &clock::rfc3339(clock::now_ms()))?;
+    let body = posthog::batch(project, event, &rfc3339(clock::now_ms()))?;
     let endpoint = project.endpoint.clone();
     Some(Box::pin(async move {
         judge(function, "PostHog", upstream::post_json(&endpoint, &[], &body, LIMIT).await);

@@ -3,8 +3,8 @@
 //! Knows the algorithms of tokens; where keys come from and what is signed is known elsewhere.
 
 use crate::{
-    border,
-    task::{settled, told},
+    border::{self, code},
+    task::{Report, reported, settled},
 };
 use ordak_core::{
     envelope::Fault,
@@ -15,7 +15,7 @@ use ordak_core::{
 use std::cell::RefCell;
 use web_sys::{Crypto, CryptoKey, SubtleCrypto};
 use worker::{
-    js_sys::{Array, ArrayBuffer, JSON, Object, Promise, Reflect, Uint8Array, global},
+    js_sys::{Array, JSON, Object, Promise, Reflect, Uint8Array, global},
     wasm_bindgen::{JsCast, JsValue},
     wasm_bindgen_futures::JsFuture,
 };
@@ -44,8 +44,8 @@ pub struct Signed {
     pub place: usize,
     /// SHA-256 of the body.
     pub sha256: Vec<u8>,
-    /// The body, not taken over yet.
-    pub body: ArrayBuffer,
+    /// The body.
+    pub body: Vec<u8>,
 }
 
 impl MacKeys {
@@ -66,19 +66,16 @@ impl MacKeys {
             Some(keys) => keys,
             None => self.prepare(secrets).await.map_err(fault)?,
         };
-        let verdict = told(|place, number| border::signer(place, number, &keys, signature, coming));
-        let Ok(verdict) = verdict.await else {
-            return Ok(Verdict::BrokenOff);
-        };
-        let Some(signed) = verdict.dyn_ref::<Array>() else {
-            return Ok(if verdict.is_undefined() { Verdict::TooLong } else { Verdict::Unsigned });
-        };
-        // A place in a list, as `border.js` counts it.
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-        let place = signed.get(0).as_f64().unwrap_or(f64::MAX) as usize;
-        let sha256 = signed.get(1).dyn_ref::<Uint8Array>().map(Uint8Array::to_vec).unwrap_or_default();
-        let body = signed.get(2).dyn_into().map_err(fault)?;
-        Ok(Verdict::Signed(Signed { place, sha256, body }))
+        let Report { code, bytes, digest } =
+            reported(|place, number| border::signer(place, number, &keys, signature, coming)).await;
+        Ok(match code {
+            code::BROKEN_OFF => Verdict::BrokenOff,
+            code::TOO_LONG => Verdict::TooLong,
+            code::UNSIGNED => Verdict::Unsigned,
+            _ => {
+                Verdict::Signed(Signed { place: (code - code::WHOLE) as usize, sha256: digest, body: bytes })
+            }
+        })
     }
 
     async fn prepare<'a>(&self, secrets: impl Iterator<Item = &'a Secret>) -> Result<Array, JsValue> {

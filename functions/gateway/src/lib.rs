@@ -10,6 +10,7 @@ mod schedule;
 
 use ordak_core::{
     batch,
+    calendar::rfc3339,
     envelope::{Failure, Fault},
     route::{self, Route},
     settings::GatewaySettings,
@@ -188,7 +189,7 @@ fn finish(answer: Answer, path: &str, started: u64, id: &str) -> worker::Result<
     // Who calls a function whose errors have a form of their own reads no other.
     match route::parse(path) {
         Route::Function { name: BATCH_PROCESSOR, .. } => {
-            answer.told_as(batch::error, &clock::rfc3339(clock::now_ms()))
+            answer.told_as(batch::error, &rfc3339(clock::now_ms()))
         }
         _ => answer,
     }

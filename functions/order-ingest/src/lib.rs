@@ -136,7 +136,7 @@ impl Setup {
             Verdict::Signed(signed) if presented.is_ok() => {
                 let by = signing.whose(signed.place).ok_or_else(refused)?;
                 let genuine = Genuine { by, content_hash: content::hex(&signed.sha256) };
-                Ok((genuine, body::bytes_of(&signed.body)))
+                Ok((genuine, signed.body))
             }
             Verdict::Signed(_) | Verdict::Unsigned => Err(refused()),
             Verdict::TooLong => Err(body::too_large(body::LIMIT)),

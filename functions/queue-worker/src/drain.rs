@@ -11,7 +11,7 @@ use crate::{
     run::Run,
 };
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use ordak_core::{envelope::Fault, work::WorkResult};
+use ordak_core::{calendar::rfc3339, envelope::Fault, work::WorkResult};
 use ordak_edge::{clock, deadline::within, request_id};
 use std::{
     cell::{Cell, RefCell},
@@ -87,7 +87,7 @@ impl<'a> Drain<'a> {
         self.run.borrow_mut().ms = self.elapsed();
         let run = self.run.take();
         if result.is_ok() || run.claimed > 0 || run.dead > 0 {
-            let record = run.to_record(&self.worker, &clock::rfc3339(self.started));
+            let record = run.to_record(&self.worker, &rfc3339(self.started));
             let recorded = queue::record(&self.setup.rpc, &record).await;
             result.and(recorded)?;
         } else {
