@@ -104,18 +104,13 @@ export function respond(status, id, bytes, allow) {
 export function conclude(status, text, allow) {
   const line = text.indexOf("\n") + 1;
   const body = text.indexOf("\n", line) + 1;
-  log(text.slice(line, body - 1));
+  console.log(text.slice(line, body - 1));
   return response(status, text.slice(0, line - 1), text.slice(body), allow);
 }
 
 /** The same response with headers that can be changed. */
 export function copy(response) {
   return new Response(response.body, response);
-}
-
-/** A line for the log. */
-export function log(line) {
-  console.log(line);
 }
 
 /** The request with another id, handed to another worker. */

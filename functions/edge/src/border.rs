@@ -95,7 +95,8 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub fn copy(response: &web_sys::Response) -> Result<web_sys::Response, JsValue>;
 
-    /// See `border.js`.
+    /// Writes a line to the log.
+    #[wasm_bindgen(js_namespace = console)]
     pub fn log(line: &str);
 
     /// See `border.js`.
