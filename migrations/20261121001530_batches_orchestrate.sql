@@ -232,7 +232,6 @@ begin
     order by o.id
     for no key update of o;
 
-
     select * into v_batch from public.production_batches b where b.id = p_batch_id for update;
     if not found then
         return private.fail('NOT_FOUND', 'no such batch');
