@@ -1,6 +1,7 @@
 //! What tests of the kitchen share: an order to work on, scans, and what an answer is held against.
 
 use crate::answer::Answer;
+use crate::db::Db;
 use crate::delivery::Delivery;
 use crate::order::Order;
 use crate::stack::Stack;
@@ -41,6 +42,29 @@ pub async fn hired(stack: &Stack, role: &str, store: Store) -> Outcome<Person> {
 /// The id that a kiosk gives to a scan.
 pub fn scan_id() -> String {
     uuid::Uuid::new_v4().to_string()
+}
+
+/// What scans do that do not say what they mean, one after the other.
+pub const CHAIN: [&str; 6] = [
+    "handle_print_barcode",
+    "complete_filling",
+    "complete_covering",
+    "complete_decorating",
+    "start_packing",
+    "complete_packing",
+];
+
+/// What the scans of an order did that did not say what they mean, oldest first. One counts when none counted in the 2 s
+/// before it: however many came at once, on any machine that is honest about time it is one.
+pub async fn counted(db: &Db, order: &str) -> Outcome<Vec<String>> {
+    let query = "select action, coalesce(at - lag(at) over (order by id) < interval '2 s', false) as bounced
+        from public.stage_events where order_id = $1 and meta @> '{\"auto\": true}' order by id";
+    let counted = db.rows(query, &[&order]).await?;
+    if counted.iter().any(|event| event.get("bounced") != Some(&json!(false))) {
+        return Err(Failure::new(format!("two scans counted within 2 s: {counted:?}")));
+    }
+    let actions = counted.iter().filter_map(|event| event.get("action")?.as_str().map(str::to_owned));
+    Ok(actions.collect())
 }
 
 /// Holds an answer against a success.

@@ -2,7 +2,7 @@
 
 use ordak_e2e::answer::Answer;
 use ordak_e2e::delivery::Delivery;
-use ordak_e2e::kitchen::{done, ingested, refused, scan_id};
+use ordak_e2e::kitchen::{CHAIN, counted, done, ingested, refused, scan_id};
 use ordak_e2e::order::Order;
 use ordak_e2e::poll::eventually;
 use ordak_e2e::stack::Stack;
@@ -40,20 +40,7 @@ async fn a_kiosk_takes_an_order_through_the_kitchen_by_scanning() -> Outcome {
         let again = stack.act(&stack.staff_bannos, "scan", &json!({"scan": scan, "scan_id": id})).await?;
         done(&again, stage, true);
     }
-    let query = "select action from public.stage_events where order_id = $1 and meta @> '{\"auto\": true}' order by id";
-    let actions = stack.db().await?.rows(query, &[&order.order_id(BANNOS)]).await?;
-    let actions: Vec<&str> = actions.iter().filter_map(|row| row["action"].as_str()).collect();
-    assert_eq!(
-        actions,
-        [
-            "handle_print_barcode",
-            "complete_filling",
-            "complete_covering",
-            "complete_decorating",
-            "start_packing",
-            "complete_packing"
-        ]
-    );
+    assert_eq!(counted(&stack.db().await?, &order.order_id(BANNOS)).await?, CHAIN);
     Ok(())
 }
 
@@ -67,13 +54,17 @@ async fn a_bounce_of_the_scanner_counts_once() -> Outcome {
             stack.act(&stack.staff_bannos, "scan", &json!({"scan": id, "scan_id": scan_id()})).await
         })
     });
-    let mut first = 0;
+    let (mut stages, mut first) = (Vec::new(), 0);
     for answer in scans.collect::<Vec<_>>() {
         let answer = answer.await??;
-        assert_eq!((answer.status, answer.str("/data/stage")), (200, "Filling"), "{}", answer.text);
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        stages.push(answer.str("/data/stage").to_owned());
         first += usize::from(answer.at("/already_done") == false);
     }
-    assert_eq!(first, 1);
+    let counted = counted(&stack.db().await?, &order.order_id(BANNOS)).await?;
+    assert_eq!(counted, CHAIN[..first.max(1)], "who is told that he did it, did it");
+    // The first that counts leaves the order where it is.
+    assert!(counted.len() > 1 || stages == ["Filling"; 6], "{stages:?}");
     Ok(())
 }
 
