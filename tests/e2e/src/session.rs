@@ -1,7 +1,7 @@
 //! A session of the database with a transaction open in it: for races that are stopped where two of them meet.
 
 use crate::db::Db;
-use crate::poll::eventually;
+use crate::poll::closely;
 use crate::stack::Stack;
 use crate::{Failure, Outcome};
 use futures_util::future::{Either, select};
@@ -88,7 +88,7 @@ impl Session {
     ) -> Outcome<T> {
         let query =
             "select wait_event_type in ('Lock', 'Timeout') as waits from pg_stat_activity where pid = $1";
-        let waiting = eventually("a session that waits", async || {
+        let waiting = closely("a session that waits", async || {
             let row = watcher.row(query, &[&self.pid]).await?;
             Ok(if is_waiting(&row) { Ok(()) } else { Err(row.to_string()) })
         });
@@ -119,7 +119,7 @@ impl Session {
         happens: impl Future<Output = Outcome>,
     ) -> Outcome<Value> {
         let query = "select $2 = any (pg_blocking_pids($1)) as waits";
-        let waiting = eventually("a session that waits for the other", async || {
+        let waiting = closely("a session that waits for the other", async || {
             let row = other.db.row(query, &[&self.pid, &other.pid]).await?;
             Ok(if is_waiting(&row) { Ok(()) } else { Err(row.to_string()) })
         });

@@ -2,7 +2,7 @@
 //! waits and none is turned away.
 
 use ordak_e2e::db::Db;
-use ordak_e2e::poll::eventually;
+use ordak_e2e::poll::closely;
 use ordak_e2e::session::{End, Session};
 use ordak_e2e::stack::Stack;
 use ordak_e2e::store::{self, LOCATION, Store};
@@ -78,7 +78,7 @@ fn order(session: Session, store: Store, items: &[(String, String); 2]) -> JoinH
 async fn waits(watcher: &Db, pid: i32) -> Outcome {
     let query =
         "select wait_event_type is not distinct from 'Lock' as waits from pg_stat_activity where pid = $1";
-    eventually("a session that waits", async || {
+    closely("a session that waits", async || {
         let row = watcher.row(query, &[&pid]).await?;
         Ok(if row["waits"] == true { Ok(()) } else { Err(row.to_string()) })
     })
