@@ -1,22 +1,23 @@
 //! Troubles of one item, store or system that others must not feel, through the whole stack.
 
+use ordak_e2e::db::Db;
 use ordak_e2e::poll::eventually;
 use ordak_e2e::stack::Stack;
 use ordak_e2e::store::{self, Item, Store};
 use ordak_e2e::{Outcome, unique};
 use serde_json::{Value, json};
 
-async fn push(stack: &Stack, store: Store, item: &Item) -> Outcome<i64> {
+async fn push(db: &Db, store: Store, item: &Item) -> Outcome<i64> {
     let statement = "insert into public.work_queue (topic, store, payload, dedupe_key)
         values ('inventory_push', $1, jsonb_build_object('sku', $2::text), $3) returning id::text";
-    Ok(stack.db().await?.written(statement, &[&store.key, &item.sku, &unique()]).await?.parse()?)
+    Ok(db.written(statement, &[&store.key, &item.sku, &unique()]).await?.parse()?)
 }
 
-async fn email(stack: &Stack, store: Store, text: &str) -> Outcome<i64> {
+async fn email(db: &Db, store: Store, text: &str) -> Outcome<i64> {
     let statement = "insert into public.work_queue (topic, store, payload, dedupe_key)
         values ('email', $1, jsonb_build_object('kind', 'test', 'text', $2::text, 'to', 'kitchen@example.com'), $3)
         returning id::text";
-    Ok(stack.db().await?.written(statement, &[&store.key, &text, &unique()]).await?.parse()?)
+    Ok(db.written(statement, &[&store.key, &text, &unique()]).await?.parse()?)
 }
 
 async fn row(stack: &Stack, id: i64) -> Outcome<Value> {
@@ -48,7 +49,7 @@ async fn a_payload_that_cannot_be_read_is_dead_at_once_and_holds_up_nothing() ->
         poison.push(id);
     }
     let item = store::stock(&stack, store, 7).await?;
-    let good = push(&stack, store, &item).await?;
+    let good = push(&db, store, &item).await?;
     becomes(&stack, good, "done").await?;
     assert_eq!(stack.shopify_level(store, &item).await?, Some(7));
     for id in poison {
@@ -64,12 +65,15 @@ async fn a_payload_that_cannot_be_read_is_dead_at_once_and_holds_up_nothing() ->
 #[tokio::test]
 async fn a_system_that_hangs_holds_up_no_other() -> Outcome {
     let stack = Stack::up().await?;
+    let db = stack.db().await?;
     let store = store::fresh(&stack).await?;
     let item = store::stock(&stack, store, 5).await?;
     let text = format!("hanging {}", unique());
     stack.plan_fault(&json!({"upstream": "email", "match": text, "mode": "hang", "count": 1})).await?;
-    let told = email(&stack, store, &text).await?;
-    let level = push(&stack, store, &item).await?;
+    // At one moment, so that a drain that takes the one has the other: ten seconds are long only from then on.
+    db.execute("begin", &[]).await?;
+    let (told, level) = (email(&db, store, &text).await?, push(&db, store, &item).await?);
+    db.execute("commit", &[]).await?;
     let drain = tokio::spawn({
         let stack = stack.clone();
         async move { stack.drain().await }
@@ -98,7 +102,7 @@ async fn a_shop_that_is_down_is_left_alone() -> Outcome {
     let mut ids = Vec::new();
     for _ in 0..7 {
         let item = store::stock(&stack, down, 3).await?;
-        let id = push(&stack, down, &item).await?;
+        let id = push(&db, down, &item).await?;
         ids.push(id);
         eventually("an attempt or an open breaker", async || {
             stack.drain().await?;
@@ -113,6 +117,9 @@ async fn a_shop_that_is_down_is_left_alone() -> Outcome {
         .await?;
     }
     assert_eq!(state(&stack, down).await?, "open");
+    // However long this test takes, the half minute is not over before it says so.
+    let waits = "update public.circuit_breakers set retry_at = now() + interval '1 day' where store = $1 and state = 'open'";
+    assert_eq!(db.execute(waits, &[&down.key]).await?, 1);
     let calls = "select sum(retry_count)::int as failures, count(*) filter (where status = 'pending')::int as untouched
         from public.work_queue where id = any($1)";
     let seen = db.row(calls, &[&ids]).await?;
@@ -120,7 +127,7 @@ async fn a_shop_that_is_down_is_left_alone() -> Outcome {
     assert!((5..=10).contains(&failures) && seen["untouched"].as_i64() >= Some(1), "{seen}");
 
     let item = store::stock(&stack, well, 4).await?;
-    let other = push(&stack, well, &item).await?;
+    let other = push(&db, well, &item).await?;
     becomes(&stack, other, "done").await?;
     assert_eq!(db.row(calls, &[&ids]).await?, seen, "while it is open nothing is tried");
     let health = db.row("select public.get_health() #> '{data,open_circuits}' as open", &[]).await?;
