@@ -67,9 +67,10 @@ impl Scene {
         Ok(Self { batches, holder, holder_pid: pid["pid"].as_i64().unwrap_or_default() })
     }
 
-    /// The session that waits at the point.
+    /// The session of the run that waits at the point. Others may wait there as well: a store that opens does.
     async fn stopped(&self, db: &Db) -> Outcome<i32> {
-        let waiting = "select pid from pg_stat_activity where $1::int = any (pg_blocking_pids(pid)) limit 1";
+        let waiting = "select pid from pg_stat_activity
+            where $1::int = any (pg_blocking_pids(pid)) and query like '%orchestrate_batches%' limit 1";
         let holder = i32::try_from(self.holder_pid)?;
         let pid = eventually("a run at the point", async || {
             Ok(db.maybe_row(waiting, &[&holder]).await?.ok_or_else(|| "nobody waits".to_owned()))
