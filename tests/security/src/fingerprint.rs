@@ -66,7 +66,8 @@ pub fn settle(database: &mut Database) -> Result<()> {
         if busy == 0 && last == Some(runs) {
             return Ok(());
         }
-        last = Some(runs);
+        // A drain records its run after it has reported its work: only a later look can tell that it has done so.
+        last = (busy == 0).then_some(runs);
         std::thread::sleep(Duration::from_millis(1500));
     }
     bail!("the work queue did not settle within {} s", SETTLING.as_secs())
