@@ -95,10 +95,6 @@ extern "C" {
     #[wasm_bindgen(catch)]
     pub fn copy(response: &web_sys::Response) -> Result<web_sys::Response, JsValue>;
 
-    /// Writes a line to the log.
-    #[wasm_bindgen(js_namespace = console)]
-    pub fn log(line: &str);
-
     /// See `border.js`.
     #[wasm_bindgen(catch)]
     pub fn forward(service: &JsValue, request: &web_sys::Request, id: &str) -> Result<Promise, JsValue>;
@@ -126,4 +122,11 @@ extern "C" {
 
     /// See `border.js`.
     pub fn signer(place: u32, number: u32, keys: &Array, bytes: &[u8], coming: &Promise);
+}
+
+#[wasm_bindgen]
+extern "C" {
+    /// Writes a line to the log.
+    #[wasm_bindgen(js_namespace = console)]
+    pub fn log(line: &str);
 }
