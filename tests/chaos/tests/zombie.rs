@@ -4,6 +4,7 @@ use ordak_chaos::figures::{announce, times};
 use ordak_chaos::queue::{Topic, Worker, column, owner};
 use ordak_chaos::work::{Kind, Planted, plant, release};
 use ordak_e2e::db::Db;
+use ordak_e2e::poll::closely;
 use ordak_e2e::stack::Stack;
 use ordak_e2e::{Failure, Outcome, store};
 use serde_json::{Value, json};
@@ -103,19 +104,23 @@ async fn traces(db: &Db, ids: &[i64], stores: &[&str]) -> Outcome<Value> {
 async fn a_worker_that_hangs_past_its_lease_is_not_heard() -> Outcome {
     let stack = Stack::from_env()?;
     let db = owner().await?;
+    // Two drains, as one has six places. Slack last: it is waited for 2 s, the others for 10.
+    let halves = [
+        [Kind::Push, Kind::Push, Kind::Push, Kind::Push, Kind::Refund],
+        [Kind::Refund, Kind::Alert, Kind::Alert, Kind::Alert, Kind::Alert],
+    ];
     let mut works = Vec::new();
+    for kind in halves.concat() {
+        works.push(hang(&stack, &db, kind).await?);
+    }
     let mut drains = tokio::task::JoinSet::new();
-    // Two drains, as one has six places.
-    for _ in 0..2 {
-        let mut ours = Vec::new();
-        for kind in [Kind::Push, Kind::Push, Kind::Refund, Kind::Alert, Kind::Alert] {
-            ours.push(hang(&stack, &db, kind).await?);
-        }
-        release(&db, &ours).await?;
-        let stack = stack.clone();
-        drains.spawn(async move { stack.drain().await });
-        until(&db, &ids(&ours), "processing").await?;
-        works.extend(ours);
+    for half in works.chunks(5) {
+        release(&db, half).await?;
+        drains.spawn({
+            let stack = stack.clone();
+            async move { stack.drain().await }
+        });
+        hanging(&stack, half).await?;
     }
     let (ids, stores) = (ids(&works), works.iter().map(|work| work.store.key).collect::<Vec<_>>());
     expire(&db, &ids).await?;
@@ -140,11 +145,30 @@ async fn a_worker_that_hangs_past_its_lease_is_not_heard() -> Outcome {
 /// Work whose first call is not answered for as long as a worker waits.
 async fn hang(stack: &Stack, db: &Db, kind: Kind) -> Outcome<Planted> {
     let work = plant(stack, db, kind, store::bare(db).await?).await?;
-    let upstream = if kind == Kind::Alert { "slack" } else { "shopify" };
     // While a write that has not happened hangs, Shopify refuses another with its key.
     let mode = if kind == Kind::Push { "executed_then_hang" } else { "hang" };
-    stack.plan_fault(&json!({"upstream": upstream, "mode": mode, "count": 1, "match": work.mark})).await?;
+    stack
+        .plan_fault(&json!({"upstream": upstream(kind), "mode": mode, "count": 1, "match": work.mark}))
+        .await?;
     Ok(work)
+}
+
+fn upstream(kind: Kind) -> &'static str {
+    if kind == Kind::Alert { "slack" } else { "shopify" }
+}
+
+/// Waits until the first call of each hangs: the next one will be answered.
+async fn hanging(stack: &Stack, works: &[Planted]) -> Outcome {
+    closely("calls that hang", async || {
+        for work in works {
+            let calls = stack.calls(upstream(work.kind), &work.mark).await?;
+            if !calls.iter().any(|call| column(call, "fault").is_string()) {
+                return Ok(Err(format!("{work:?}: {calls:?}")));
+            }
+        }
+        Ok(Ok(()))
+    })
+    .await
 }
 
 fn ids(works: &[Planted]) -> Vec<i64> {

@@ -1,7 +1,6 @@
 //! Levels of one SKU on their way to Shopify at once: what arrives last is what is true last.
 
 use futures_util::future::try_join_all;
-use ordak_e2e::answer::Answer;
 use ordak_e2e::delivery::Delivery;
 use ordak_e2e::order::Order;
 use ordak_e2e::poll::eventually;
@@ -26,9 +25,20 @@ async fn sell(stack: &Stack, item: &Item) -> Outcome {
     Ok(())
 }
 
-fn drain(stack: &Stack) -> JoinHandle<Outcome<Answer>> {
+/// A drain; a claim that has waited for 3 s for those of other tests is made again.
+fn drain(stack: &Stack) -> JoinHandle<Outcome> {
     let stack = stack.clone();
-    tokio::spawn(async move { stack.drain().await })
+    tokio::spawn(async move {
+        let mut answer = stack.drain().await?;
+        for _ in 0..20 {
+            if answer.status != 503 {
+                break;
+            }
+            answer = stack.drain().await?;
+        }
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        Ok(())
+    })
 }
 
 /// Waits until every push of the item is done and gives back what is known of it then.
@@ -70,7 +80,7 @@ async fn overtakes(stack: &Stack) -> Outcome {
     sell(stack, &item).await?;
     sell(stack, &item).await?;
     for drain in [drain(stack), drain(stack), first] {
-        assert_eq!(drain.await??.status, 200);
+        drain.await??;
     }
     let row = settled(stack, &item).await?;
     assert_eq!((&row["ats"], &row["pushed_quantity"]), (&json!(7), &json!(7)), "{row}");
@@ -94,7 +104,7 @@ async fn many_drains_end_with_what_is_there() -> Outcome {
         let drains = [drain(&stack), drain(&stack)];
         try_join_all((0..3).map(|_| sell(&stack, &item))).await?;
         for drain in drains {
-            assert_eq!(drain.await??.status, 200);
+            drain.await??;
         }
     }
     let row = settled(&stack, &item).await?;
