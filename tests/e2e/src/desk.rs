@@ -165,13 +165,21 @@ impl Desk {
         let left = "update public.work_queue set next_retry_at = 'infinity'
             where store = $1 and status in ('pending', 'error') and next_retry_at = now()";
         let db = self.stack.db().await?;
-        db.execute("begin", &[]).await?;
-        db.execute(due, &[&self.shop.key]).await?;
-        db.execute(lapsed, &[&self.shop.key]).await?;
-        let claimed = db.written(claim, &[&self.shop.key, asked]).await?;
-        db.execute(left, &[&self.shop.key]).await?;
-        db.execute("commit", &[]).await?;
-        Ok(serde_json::from_str(&claimed)?)
+        loop {
+            db.execute("begin", &[]).await?;
+            db.execute(due, &[&self.shop.key]).await?;
+            db.execute(lapsed, &[&self.shop.key]).await?;
+            let claimed: Value = serde_json::from_str(&db.written(claim, &[&self.shop.key, asked]).await?)?;
+            // What others have got work in since the busy ones were listed is theirs all the same.
+            let items = claimed.pointer("/data/items").and_then(Value::as_array);
+            if items.into_iter().flatten().any(|item| item["store"] != self.shop.key) {
+                db.execute("rollback", &[]).await?;
+                continue;
+            }
+            db.execute(left, &[&self.shop.key]).await?;
+            db.execute("commit", &[]).await?;
+            return Ok(claimed);
+        }
     }
 
     async fn report(&self, asked: &Value) -> Outcome<Value> {
