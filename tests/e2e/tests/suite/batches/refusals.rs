@@ -7,7 +7,7 @@ use ordak_e2e::stack::Stack;
 use ordak_e2e::{Outcome, token};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::net::TcpListener;
+use tokio::net::TcpSocket;
 
 /// The documented form of an error, and the status.
 fn refused(answer: &Answer, status: u16, names: &str) {
@@ -178,9 +178,11 @@ async fn a_missing_setting_is_named_in_the_same_form() -> Outcome {
 #[tokio::test]
 async fn a_database_that_is_away_is_told_in_the_same_form() -> Outcome {
     let stack = Stack::up().await?;
-    // A port that nobody listens at once this is over.
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-    let answer = alone(&stack, "SUPABASE_URL", json!(format!("http://127.0.0.1:{port}"))).await?;
+    // Nobody listens, and nobody else can come to: the port is held until this is over.
+    let held = TcpSocket::new_v4()?;
+    held.bind(([127, 0, 0, 1], 0).into())?;
+    let url = format!("http://{}", held.local_addr()?);
+    let answer = alone(&stack, "SUPABASE_URL", json!(url)).await?;
     refused(&answer, 503, "try again");
     Ok(())
 }
