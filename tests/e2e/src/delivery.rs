@@ -3,7 +3,7 @@
 use crate::answer::Answer;
 use crate::stack::Stack;
 use crate::store::Store;
-use crate::{Outcome, unique};
+use crate::{Failure, Outcome, unique};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -101,13 +101,30 @@ impl Delivery {
         self
     }
 
-    /// Sends it as Shopify does: once more after each 503, which is what a database that is slow just now leads to, for
-    /// two minutes at least, and eight times: a busy machine is slow for longer than that seldom.
+    /// Sends it until the database has it; anything but 200 is a failure.
+    pub async fn deliver(&self, stack: &Stack) -> Outcome {
+        let answer = self.send_until_taken(stack).await?;
+        if answer.status == 200 { Ok(()) } else { Err(Failure::new(answer.text)) }
+    }
+
+    /// Sends it until the database has answered. A database that is slow just now leads to a 503, or to a success while
+    /// the delivery waits in the queue; what the database took unheard is a duplicate then.
     pub async fn send_until_taken(&self, stack: &Stack) -> Outcome<Answer> {
+        self.send_while(stack, |answer| answer.status == 503 || answer.str("/data/outcome") == "spilled")
+            .await
+    }
+
+    /// Sends it as Shopify does: once more after each 503.
+    pub async fn send_until_heard(&self, stack: &Stack) -> Outcome<Answer> {
+        self.send_while(stack, |answer| answer.status == 503).await
+    }
+
+    /// Sends it again for two minutes at least, and eight times: a busy machine is slow for longer than that seldom.
+    async fn send_while(&self, stack: &Stack, again_after: impl Fn(&Answer) -> bool) -> Outcome<Answer> {
         let (began, mut again) = (Instant::now(), 0);
         loop {
             let answer = self.send(stack).await?;
-            if answer.status != 503 || (again >= 8 && began.elapsed() > PATIENCE) {
+            if !again_after(&answer) || (again >= 8 && began.elapsed() > PATIENCE) {
                 return Ok(answer);
             }
             again += 1;

@@ -208,13 +208,10 @@ async fn more_than_five_mebibytes_is_too_much_however_it_is_sent() -> Outcome {
         let query = "select external_id from public.event_store where external_id like $1
             union all select external_id from public.dead_letters where external_id like $1";
         assert_eq!(stack.db().await?.count(query, &[&like]).await?, 0);
-        let answer = shape(LIMIT).send(&stack).await?;
-        assert_eq!(
-            (answer.status, answer.str("/data/outcome")),
-            (200, "created"),
-            "chunked: {chunked} {:.300}",
-            answer.text
-        );
+        let answer = shape(LIMIT).send_until_taken(&stack).await?;
+        // A duplicate of itself when the answer to the first came too late.
+        let taken = matches!(answer.str("/data/outcome"), "created" | "duplicate");
+        assert!(answer.status == 200 && taken, "chunked: {chunked} {:.300}", answer.text);
     }
     Ok(())
 }

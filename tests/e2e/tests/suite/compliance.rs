@@ -84,7 +84,7 @@ impl Person {
 }
 
 async fn told(stack: &Stack, store: Store, topic: &str, body: Vec<u8>, outcome: &str) -> Outcome<Answer> {
-    let answer = Delivery::new(store, topic, body).send(stack).await?;
+    let answer = Delivery::new(store, topic, body).send_until_taken(stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, outcome), "{topic}: {}", answer.text);
     Ok(answer)
 }
@@ -101,7 +101,7 @@ async fn a_forgotten_customer_never_comes_back() -> Outcome {
     let person = Person::new();
     let mut order = person.order()?;
     let create = Delivery::new(COMPLIANCE, "orders/create", order.bytes());
-    create.send(&stack).await?;
+    create.deliver(&stack).await?;
     order.set("updated_at", json!("2026-02-07T09:00:00+11:00"));
     told(&stack, COMPLIANCE, "orders/updated", order.bytes(), "updated").await?;
     // One that nobody can read, and one with bytes that are no text.
@@ -119,24 +119,24 @@ async fn a_forgotten_customer_never_comes_back() -> Outcome {
         "customers/redact",
         person.asks(COMPLIANCE, json!({"orders_to_redact": [order.id, 1]})),
     );
-    let answer = redact.send(&stack).await?;
+    let answer = redact.send_until_taken(&stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, "updated"), "{}", answer.text);
     assert_eq!(person.traces(&stack).await?, Vec::<Value>::new());
-    let again = redact.send(&stack).await?;
+    let again = redact.send_until_taken(&stack).await?;
     assert_eq!((again.status, again.str("/data/outcome")), (200, "duplicate"), "{}", again.text);
 
     // Late: an update, a replay, an unreadable one, one under another shop.
     order.set("updated_at", json!("2026-02-08T09:00:00+11:00")).set("current_total_price", json!("12.50"));
     order.set("total_price", json!("12.50"));
     told(&stack, COMPLIANCE, "orders/updated", order.bytes(), "updated").await?;
-    let replay = create.again().send(&stack).await?;
+    let replay = create.again().send_until_taken(&stack).await?;
     assert_eq!(replay.str("/data/outcome"), "duplicate", "{}", replay.text);
     let mut broken = order.bytes();
     broken.truncate(broken.len() - 1);
     told(&stack, COMPLIANCE, "orders/paid", broken, "ignored").await?;
     let elsewhere =
         Delivery::new(COMPLIANCE, "orders/updated", order.bytes()).from_shop(&store::STOCK.domain());
-    assert_eq!(elsewhere.send(&stack).await?.str("/data/outcome"), "ignored");
+    assert_eq!(elsewhere.send_until_taken(&stack).await?.str("/data/outcome"), "ignored");
     assert_eq!(person.traces(&stack).await?, Vec::<Value>::new());
 
     let query = "select o.customer_name, o.notes, trim_scale(o.total_amount)::text as amount,
@@ -252,7 +252,7 @@ async fn a_request_that_is_none_is_kept_for_a_person() -> Outcome {
     for topic in ["customers/redact", "shop/redact", "customers/data_request"] {
         for body in [order.bytes(), b"{}".to_vec()] {
             let delivery = Delivery::new(COMPLIANCE, topic, body);
-            let answer = delivery.send(&stack).await?;
+            let answer = delivery.send_until_taken(&stack).await?;
             assert_eq!(
                 (answer.status, answer.str("/data/outcome")),
                 (200, "ignored"),

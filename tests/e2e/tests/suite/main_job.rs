@@ -16,7 +16,7 @@ async fn an_order_is_held_made_and_shown_at_shopify() -> Outcome {
     let order = Order::simple()?.with_lines(&[(&cake.sku, 3)]);
     let id = order.order_id(BANNOS);
 
-    let answer = Delivery::new(BANNOS, "orders/create", order.bytes()).send(&stack).await?;
+    let answer = Delivery::new(BANNOS, "orders/create", order.bytes()).send_until_taken(&stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, "created"), "{}", answer.text);
 
     let query = "select stage, allocation_status, inventory_blocked, trim_scale(total_amount)::text as amount, currency,

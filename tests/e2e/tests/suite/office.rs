@@ -117,7 +117,7 @@ async fn the_history_of_an_order_is_one_list() -> Outcome {
     let stack = Stack::up().await?;
     let item = store::stock(&stack, STOCK, 10).await?;
     let mut order = Order::simple()?.with_lines(&[(&item.sku, 2)]);
-    Delivery::new(STOCK, "orders/create", order.bytes()).send(&stack).await?;
+    Delivery::new(STOCK, "orders/create", order.bytes()).deliver(&stack).await?;
     let id = order.order_id(STOCK);
     let person = hired(&stack, "Staff", STOCK).await?;
     let scan = json!({"scan": id, "scan_id": scan_id()});
@@ -126,7 +126,7 @@ async fn the_history_of_an_order_is_one_list() -> Outcome {
     refused(&stack.act(&person.token, "start_packing", &json!({"id": id})).await?, 409, "INVALID_STAGE");
     let at = json!("2030-01-01T00:00:00Z");
     order.set("cancelled_at", at.clone()).set("updated_at", at);
-    Delivery::new(STOCK, "orders/cancelled", order.bytes()).send(&stack).await?;
+    Delivery::new(STOCK, "orders/cancelled", order.bytes()).deliver(&stack).await?;
 
     let answer = read(&stack, &person.token, "timeline", &[("id", &id)]).await?;
     told(&answer, false);

@@ -24,7 +24,7 @@ async fn dead_letters(stack: &Stack, webhook_id: &str) -> Outcome<Vec<Value>> {
 async fn creates_an_order_and_says_so() -> Outcome {
     let stack = Stack::up().await?;
     let order = Order::simple()?;
-    let answer = Delivery::new(BANNOS, "orders/create", order.bytes()).send(&stack).await?;
+    let answer = Delivery::new(BANNOS, "orders/create", order.bytes()).send_until_taken(&stack).await?;
     assert_eq!(answer.status, 200, "{}", answer.text);
     assert_eq!(answer.at("/ok"), true);
     assert_eq!(answer.str("/data/outcome"), "created");
@@ -39,8 +39,8 @@ async fn a_repeated_delivery_is_a_duplicate() -> Outcome {
     let stack = Stack::up().await?;
     let order = Order::simple()?;
     let delivery = Delivery::new(BANNOS, "orders/create", order.bytes());
-    delivery.send(&stack).await?;
-    let again = delivery.send(&stack).await?;
+    delivery.deliver(&stack).await?;
+    let again = delivery.send_until_taken(&stack).await?;
     assert_eq!((again.status, again.str("/data/outcome")), (200, "duplicate"), "{}", again.text);
     assert_eq!(events(&stack, &order).await?, 1);
     Ok(())
@@ -51,11 +51,11 @@ async fn the_same_content_with_fresh_ids_is_a_duplicate() -> Outcome {
     let stack = Stack::up().await?;
     let order = Order::simple()?;
     let delivery = Delivery::new(BANNOS, "orders/create", order.bytes());
-    delivery.send(&stack).await?;
+    delivery.deliver(&stack).await?;
     let mut nameless = delivery.again();
     nameless.webhook_id = String::new();
     for replay in [delivery.again(), nameless] {
-        let answer = replay.send(&stack).await?;
+        let answer = replay.send_until_taken(&stack).await?;
         assert_eq!((answer.status, answer.str("/data/outcome")), (200, "duplicate"), "{}", answer.text);
     }
     assert_eq!(events(&stack, &order).await?, 1);
@@ -70,7 +70,7 @@ async fn many_deliveries_at_once_make_one_order() -> Outcome {
     let sent = (0..8).map(|n| {
         let delivery = if n % 2 == 0 { delivery.clone() } else { delivery.again() };
         let stack = stack.clone();
-        tokio::spawn(async move { delivery.send(&stack).await })
+        tokio::spawn(async move { delivery.send_until_taken(&stack).await })
     });
     let mut created = 0;
     for answer in sent.collect::<Vec<_>>() {
@@ -92,9 +92,9 @@ async fn an_update_before_its_create_waits_as_a_placeholder() -> Outcome {
     let query = "select placeholder, notes from public.orders where id = $1";
     let row = async || stack.db().await?.row(query, &[&order.order_id(BANNOS)]).await;
 
-    update.send(&stack).await?;
+    update.deliver(&stack).await?;
     assert_eq!(row().await?["placeholder"], true);
-    let answer = create.send(&stack).await?;
+    let answer = create.send_until_taken(&stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, "hydrated"), "{}", answer.text);
     let row = row().await?;
     assert_eq!(row["placeholder"], false);
@@ -110,7 +110,7 @@ async fn an_older_update_changes_nothing_and_a_cancellation_stays() -> Outcome {
     let stack = Stack::up().await?;
     let mut order = Order::simple()?;
     let send = async |topic: &str, order: &Order| -> Outcome<String> {
-        let answer = Delivery::new(BANNOS, topic, order.bytes()).send(&stack).await?;
+        let answer = Delivery::new(BANNOS, topic, order.bytes()).send_until_taken(&stack).await?;
         assert_eq!(answer.status, 200, "{}", answer.text);
         Ok(answer.str("/data/outcome").to_owned())
     };
@@ -137,9 +137,9 @@ async fn an_order_belongs_to_one_store_for_ever() -> Outcome {
     let stack = Stack::up().await?;
     let order = Order::simple()?;
     let delivery = Delivery::new(BANNOS, "orders/create", order.bytes());
-    delivery.send(&stack).await?;
+    delivery.deliver(&stack).await?;
     // The signature covers the body alone: another shop header verifies just as well.
-    let stolen = delivery.again().from_shop(&FLOURLANE.domain()).send(&stack).await?;
+    let stolen = delivery.again().from_shop(&FLOURLANE.domain()).send_until_taken(&stack).await?;
     assert!(stolen.status < 500, "{}", stolen.text);
     let query = "select store from public.orders where shopify_order_gid = $1";
     let rows = stack.db().await?.rows(query, &[&order.gid()]).await?;
@@ -153,7 +153,7 @@ async fn an_unknown_shop_becomes_a_dead_letter() -> Outcome {
     let order = Order::simple()?;
     let shop = format!("{}.myshopify.com", unique());
     let delivery = Delivery::new(BANNOS, "orders/create", order.bytes()).from_shop(&shop);
-    let answer = delivery.send(&stack).await?;
+    let answer = delivery.send_until_taken(&stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, "ignored"), "{}", answer.text);
     let letters = dead_letters(&stack, &delivery.webhook_id).await?;
     assert_eq!(letters.len(), 1);
@@ -167,7 +167,7 @@ async fn a_body_that_is_not_json_becomes_a_dead_letter_once() -> Outcome {
     let stack = Stack::up().await?;
     let delivery = Delivery::new(BANNOS, "orders/create", "this is not JSON");
     for _ in 0..2 {
-        let answer = delivery.send(&stack).await?;
+        let answer = delivery.send_until_taken(&stack).await?;
         assert_eq!((answer.status, answer.at("/ok")), (200, &Value::Bool(true)), "{}", answer.text);
     }
     let letters = dead_letters(&stack, &delivery.webhook_id).await?;

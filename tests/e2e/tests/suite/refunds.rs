@@ -19,7 +19,7 @@ fn refund(order: &Order, id: u64, pieces: u32, kind: &str) -> Value {
 }
 
 async fn send(stack: &Stack, topic: &str, body: &Value) -> Outcome<String> {
-    let answer = Delivery::new(STOCK, topic, body.to_string().into_bytes()).send(stack).await?;
+    let answer = Delivery::new(STOCK, topic, body.to_string().into_bytes()).send_until_taken(stack).await?;
     assert_eq!(answer.status, 200, "{topic}: {}", answer.text);
     Ok(answer.str("/data/outcome").to_owned())
 }

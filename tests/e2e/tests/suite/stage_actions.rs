@@ -135,7 +135,7 @@ async fn a_cancelled_order_is_a_conflict_for_every_action() -> Outcome {
     order
         .set("cancelled_at", json!("2026-02-08T10:00:00+11:00"))
         .set("updated_at", json!("2026-02-08T10:00:00+11:00"));
-    Delivery::new(BANNOS, "orders/cancelled", order.bytes()).send(&stack).await?;
+    Delivery::new(BANNOS, "orders/cancelled", order.bytes()).deliver(&stack).await?;
     let id = order.order_id(BANNOS);
     refused(&stack.act(&stack.staff_bannos, "scan", &json!({"scan": id})).await?, 409, "CONFLICT");
     for action in ["handle_print_barcode", "complete_filling", "start_packing", "complete_packing"] {
@@ -239,7 +239,7 @@ async fn reads_what_a_kiosk_may_show_and_no_more() -> Outcome {
     let stack = Stack::up().await?;
     let mut order = Order::simple()?;
     order.set("note", json!("for Aunt Mabel"));
-    Delivery::new(BANNOS, "orders/create", order.bytes()).send(&stack).await?;
+    Delivery::new(BANNOS, "orders/create", order.bytes()).deliver(&stack).await?;
     let id = order.order_id(BANNOS);
     let path = format!("{PATH}/order");
     let ask = |scan: &str| {

@@ -33,7 +33,7 @@ async fn read(stack: &Stack, shop: Store) -> Outcome<Value> {
             {"name": "Size", "value": "Small"}, {"name": "Tier", "value": "Three"}
         ]);
     });
-    let answer = Delivery::new(shop, "orders/create", order.bytes()).send(stack).await?;
+    let answer = Delivery::new(shop, "orders/create", order.bytes()).send_until_taken(stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, "created"), "{}", answer.text);
     let query = "select due_date::text as due_date, delivery_method, flavour, size from public.orders where store = $1 and id = $2";
     stack.db().await?.row(query, &[&shop.key, &order.order_id(shop)]).await

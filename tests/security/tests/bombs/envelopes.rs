@@ -1,6 +1,6 @@
 //! What surrounds a body: its size, how it is announced, and headers that nobody signs.
 
-use crate::{describe, survives};
+use crate::{describe, insist, survives};
 use anyhow::Result;
 use ordak_security::delivery::{self, SHOP};
 use ordak_security::http::Request;
@@ -33,7 +33,7 @@ pub fn sizes(stack: &Stack, tally: &mut Tally) -> Result<()> {
             ("in large chunks", request.clone().chunked(1024 * 1024)),
             ("in small chunks", request.chunked(1000)),
         ] {
-            let answer = request.send()?;
+            let (answer, _) = insist(&request, |answer, _| answer.status != 503, tally)?;
             let expected = if refused { answer.status == 413 } else { answer.status == 200 };
             tally.check("sizes", expected, || format!("{size} bytes {how}: {}", describe(&answer)));
         }

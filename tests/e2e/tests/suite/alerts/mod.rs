@@ -45,7 +45,7 @@ async fn work_that_is_given_up_is_told_once_and_names_nobody() -> Outcome {
         let mut order = Order::simple()?.with_lines(&[(&item.sku, 1)]);
         order.set("shipping_address", json!({"name": name, "first_name": name, "phone": "+61400000001"}));
         order.set("note", json!(name));
-        assert_eq!(Delivery::new(ALARMED, "orders/create", order.bytes()).send(&stack).await?.status, 200);
+        Delivery::new(ALARMED, "orders/create", order.bytes()).deliver(&stack).await?;
         eventually("dead work", async || {
             stack.drain().await?;
             let query = "select status from public.work_queue where store = $1 and payload ->> 'sku' = $2";

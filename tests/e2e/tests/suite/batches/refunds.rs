@@ -42,7 +42,7 @@ async fn join(stack: &Stack, supplier: &Supplier, order: Order) -> Outcome<Order
     data["orderGid"] = json!(order.gid());
     let joined = process(stack, data).await?;
     assert_eq!(joined.status, 200, "{}", joined.text);
-    let answer = Delivery::new(POOLED, "orders/create", order.bytes()).send(stack).await?;
+    let answer = Delivery::new(POOLED, "orders/create", order.bytes()).send_until_taken(stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, "hydrated"), "{}", answer.text);
     Ok(order)
 }

@@ -62,8 +62,8 @@ pub async fn shop_takes(stack: &Stack, store: Store, tokens: &[&str], access: Va
 pub async fn sell(stack: &Stack, store: Store) -> Outcome<Item> {
     let item = store::stock(stack, store, 10).await?;
     let order = Order::simple()?.with_lines(&[(&item.sku, 1)]);
-    let answer = Delivery::new(store, "orders/create", order.bytes()).send(stack).await?;
-    if answer.status == 200 { Ok(item) } else { Err(Failure::new(answer.text)) }
+    Delivery::new(store, "orders/create", order.bytes()).deliver(stack).await?;
+    Ok(item)
 }
 
 /// Drains until the push of an item has this status.

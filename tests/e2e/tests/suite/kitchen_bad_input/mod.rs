@@ -71,7 +71,7 @@ async fn cancelled(stack: &Stack, store: Store) -> Outcome<String> {
     let mut order: Order = ingested(stack, store).await?;
     let at = json!("2030-01-01T00:00:00Z");
     order.set("cancelled_at", at.clone()).set("updated_at", at);
-    Delivery::new(store, "orders/cancelled", order.bytes()).send(stack).await?;
+    Delivery::new(store, "orders/cancelled", order.bytes()).deliver(stack).await?;
     Ok(order.order_id(store))
 }
 

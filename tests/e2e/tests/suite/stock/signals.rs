@@ -14,7 +14,7 @@ async fn an_echo_of_our_own_push_changes_nothing_and_ends() -> Outcome {
     let store = shop(&stack, json!({})).await?;
     let cake = store::stock(&stack, store, 10).await?;
     let order = Order::simple()?.with_lines(&[(&cake.sku, 2)]);
-    Delivery::new(store, "orders/create", order.bytes()).send(&stack).await?;
+    Delivery::new(store, "orders/create", order.bytes()).deliver(&stack).await?;
     settle(&stack, store).await?;
     assert_eq!(stack.shopify_level(store, &cake).await?, Some(8));
     let work = "select id from public.work_queue where store = $1 and topic = 'inventory_push'";
@@ -60,7 +60,7 @@ async fn where_shopify_is_right_its_level_is_adopted_and_goes_to_those_who_wait(
     let store = shop(&stack, json!({"reconcile_policy": "shopify_wins"})).await?;
     let cake = store::stock(&stack, store, 1).await?;
     let order = Order::simple()?.with_lines(&[(&cake.sku, 3)]);
-    Delivery::new(store, "orders/create", order.bytes()).send(&stack).await?;
+    Delivery::new(store, "orders/create", order.bytes()).deliver(&stack).await?;
     settle(&stack, store).await?;
     assert_eq!(stock_of(&stack, store, &cake.sku).await?["short"], 3);
 
@@ -99,7 +99,7 @@ async fn an_order_that_shopify_has_counted_and_we_have_not_is_no_drift() -> Outc
         assert_eq!(stack.shopify_level(store, &cake).await?, Some(8), "and nothing is pushed over the sale");
 
         let order = Order::simple()?.with_lines(&[(&cake.sku, 2)]);
-        Delivery::new(store, "orders/create", order.bytes()).send(&stack).await?;
+        Delivery::new(store, "orders/create", order.bytes()).deliver(&stack).await?;
         settle(&stack, store).await?;
         assert_eq!(checks(&stack, store).await?, Vec::<Value>::new(), "{policy}");
         assert_eq!(stock_of(&stack, store, &cake.sku).await?["ats"], 8, "{policy}: counted once");
