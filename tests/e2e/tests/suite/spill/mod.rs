@@ -19,8 +19,12 @@ async fn events(stack: &Stack, delivery: &Delivery) -> Outcome<usize> {
     stack.db().await?.count(query, &[&delivery.webhook_id]).await
 }
 
+/// Why the consumer puts off what is not signed by the store, whether or not the database is there.
+const UNVERIFIED: &str = "the signature is not verified any more";
+
+/// Puts a delivery into the queue. One that the queue took unheard, as may happen when it is slow, is in there twice.
 pub async fn spilled(standing: &Standing, delivery: &Delivery) -> Outcome {
-    let answer = delivery.send(&standing.stack).await?;
+    let answer = delivery.send_until_heard(&standing.stack).await?;
     assert_eq!((answer.status, answer.str("/data/outcome")), (200, "spilled"), "{}", answer.text);
     Ok(())
 }
@@ -108,12 +112,12 @@ async fn the_order_in_which_the_queue_gives_them_back_is_irrelevant() -> Outcome
         "select notes like '%ring twice%' as updated, placeholder, cancelled_at is not null as cancelled
         from public.orders where id = $1";
     let row = eventually("all three", async || {
+        let mut stored = 0;
+        for delivery in [&create, &update, &cancel] {
+            stored += events(&stack, delivery).await?;
+        }
         let row = stack.db().await?.maybe_row(query, &[&order.order_id(BANNOS)]).await?.unwrap_or_default();
-        Ok(if row["placeholder"] == false && row["cancelled"] == true {
-            Ok(row)
-        } else {
-            Err(row.to_string())
-        })
+        Ok(if stored == 3 { Ok(row) } else { Err(format!("{stored} events, {row}")) })
     })
     .await?;
     assert_eq!(row, json!({"updated": true, "placeholder": false, "cancelled": true}));
@@ -154,7 +158,14 @@ async fn only_what_is_verified_and_fits_waits() -> Outcome {
     let letters = letters(&stack, &bytes.webhook_id).await?;
     assert_eq!(letters.len(), 1, "{letters:?}");
     assert_eq!((&letters[0]["encoding"], &letters[0]["store"]), (&json!("base64"), &json!(BANNOS.key)));
-    assert_eq!(standing.outcomes().len(), 2, "nothing else was in the queue: {:?}", standing.outcomes());
+    // What is put off for the database's sake alone is one of the two.
+    let mut strange = standing.queued();
+    strange.retain(|line| match line["outcome"].as_str() {
+        Some("UNAUTHENTICATED" | "dead_letter") => false,
+        Some("put_off") => line["error"] == UNVERIFIED,
+        _ => true,
+    });
+    assert_eq!(strange, [] as [Value; 0], "nothing else was in the queue");
     Ok(())
 }
 
@@ -190,9 +201,7 @@ async fn poison_ends_as_a_dead_letter_and_stops_nobody() -> Outcome {
 
     standing.says("created", 1).await?;
     standing.says("dead_letter", 2).await?;
-    for (poison, reason) in
-        [(&garbage, "the message is not a delivery"), (&forged, "the signature is not verified any more")]
-    {
+    for (poison, reason) in [(&garbage, "the message is not a delivery"), (&forged, UNVERIFIED)] {
         let letters = letters(&stack, poison).await?;
         assert_eq!(letters.len(), 1, "{letters:?}");
         let letter = &letters[0];

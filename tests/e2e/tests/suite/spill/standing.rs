@@ -85,12 +85,16 @@ impl Standing {
         lines.iter().map(Value::to_string).collect()
     }
 
-    /// Outcomes that the log has told of deliveries out of the queue.
-    pub fn outcomes(&self) -> Vec<String> {
+    /// What the log has told of deliveries out of the queue.
+    pub fn queued(&self) -> Vec<Value> {
         let lines = self.lines.lock().map(|lines| lines.clone()).unwrap_or_default();
-        let queued =
-            lines.iter().filter(|line| line["route"].as_str().is_some_and(|it| it.starts_with("queue ")));
-        queued.map(|line| line["outcome"].as_str().unwrap_or_default().to_owned()).collect()
+        let is_queued = |line: &Value| line["route"].as_str().is_some_and(|it| it.starts_with("queue "));
+        lines.into_iter().filter(is_queued).collect()
+    }
+
+    /// Their outcomes.
+    pub fn outcomes(&self) -> Vec<String> {
+        self.queued().iter().map(|line| line["outcome"].as_str().unwrap_or_default().to_owned()).collect()
     }
 
     /// Waits until the log tells an outcome so often.
