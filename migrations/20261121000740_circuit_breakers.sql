@@ -73,7 +73,7 @@ begin
         from calls c
         group by c.store, c.upstream
     ),
-    -- In one order everywhere, and nothing else is waited for while these are held.
+    -- In one order everywhere, and only keys of alerts are waited for while these are held.
     known as materialized (
         select b.*
         from public.circuit_breakers b

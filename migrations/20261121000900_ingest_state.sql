@@ -279,6 +279,8 @@ begin
     perform 1 from public.order_index x where x.shopify_order_gid = p_gid for update;
     if not found then
         perform pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtextextended(p_gid, 0));
+        -- Whoever had it may have brought the row.
+        perform 1 from public.order_index x where x.shopify_order_gid = p_gid for update;
     end if;
 end;
 $$;

@@ -104,7 +104,7 @@ begin
     order by g.gid
     on conflict do nothing;
 
-    -- Of a whole shop every text has gone already.
+    -- Of a whole shop every text has gone already, or goes in this transaction, whoever it names.
     v_traces := case when exists (select 1 from public.stores s where s.key = p_store and s.redacted_at is null)
         then private.traces_of(p_store, p_gids) else '{}' end;
     perform private.redact_events(p_store, p_gids);

@@ -2,7 +2,7 @@
 --
 -- Locks: rows of order_index by order id, then the retries of these orders by id, then rows of orders by order id, then the
 -- category by those who join, then the batch. Whoever holds a batch already waits for no order (skip locked), but for the
--- rows of its orders: nobody who has one waits for a batch.
+-- rows of its orders: whoever has one and waits for the batch has its row in order_index too, and is left alone for that.
 
 create function private.guard_batch_status()
 returns trigger

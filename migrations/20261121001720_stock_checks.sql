@@ -125,7 +125,7 @@ volatile
 set search_path = ''
 as $$
     -- A moment later, so that a burst costs one look and our own push has been reported. Stock before its check, as
-    -- everywhere.
+    -- everywhere, but only so that it stays the same item: sales go on meanwhile.
     select private.open_stock_checks(p_store, 'signal', null, array_agg(l.id), null, interval '2 seconds')
     from (
         select i.id
@@ -135,7 +135,7 @@ as $$
         where i.store = p_store and i.shopify_inventory_item_gid = p_item_gid and (i.tracked or i.adopt)
             and coalesce(i.shopify_location_gid, g.location_gid)
                 = coalesce(p_location_gid, i.shopify_location_gid, g.location_gid)
-        for no key update of i
+        for key share of i
     ) l;
 $$;
 revoke execute on function private.signal_stock(text, text, text) from public, anon, authenticated;

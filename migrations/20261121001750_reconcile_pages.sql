@@ -138,7 +138,7 @@ begin
         select array_agg(i.id) into v_unseen
         from public.inventory_items i
         join public.stock_settings g on g.store = i.store
-        where i.store = v_run.store and i.shopify_inventory_item_gid is not null
+        where i.store = v_run.store and i.shopify_inventory_item_gid is not null and (i.tracked or i.adopt)
             and coalesce(i.shopify_location_gid, g.location_gid) = p_location
             and coalesce(i.compared_at < v_run.created_at, true);
     end if;

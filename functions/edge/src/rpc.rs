@@ -17,8 +17,11 @@ use worker::{js_sys::JsString, web_sys::Headers};
 pub struct Rpc {
     base: String,
     headers: Headers,
-    /// Where functions are, as the runtime has it.
-    urls: RefCell<Vec<(&'static str, JsString)>>,
+}
+
+thread_local! {
+    /// Where functions are, as the runtime has it: an isolate calls few, all of one project.
+    static WRITTEN: RefCell<Vec<(String, JsString)>> = const { RefCell::new(Vec::new()) };
 }
 
 impl Rpc {
@@ -38,8 +41,7 @@ impl Rpc {
             }
         }
         let headers = border::sent(&lines).map_err(|_| Fault::internal("headers cannot be sent"))?;
-        let base = format!("{}/rest/v1/rpc/", base.trim_end_matches('/'));
-        Ok(Self { base, headers, urls: RefCell::default() })
+        Ok(Self { base: format!("{}/rest/v1/rpc/", base.trim_end_matches('/')), headers })
     }
 
     /// Calls `function` with a JSON object as its arguments and gives back the answer as it came, if it came within
@@ -49,29 +51,30 @@ impl Rpc {
     /// When nothing came back in time, or the server refused.
     pub async fn call(
         &self,
-        function: &'static str,
+        function: &str,
         arguments: Vec<u8>,
         limit: Duration,
     ) -> Result<Vec<u8>, RpcError> {
         let ms = u32::try_from(limit.as_millis()).unwrap_or(u32::MAX);
-        let posted = self.with_url(function, |url| {
+        let posted = with_written(format!("{}{function}", self.base), |url| {
             reported(|place, number| border::post(place, number, url, &self.headers, &arguments, ms))
         });
         drop(arguments);
         read(posted.await)
     }
+}
 
-    /// Does something with the address of a function, which is written for the runtime once.
-    fn with_url<T>(&self, function: &'static str, what: impl FnOnce(&JsString) -> T) -> T {
-        let mut urls = self.urls.borrow_mut();
-        if let Some((_, url)) = urls.iter().find(|(name, _)| *name == function) {
-            return what(url);
+/// Does something with an address as the runtime reads it.
+fn with_written<T>(url: String, what: impl FnOnce(&JsString) -> T) -> T {
+    WRITTEN.with_borrow_mut(|all| {
+        if let Some((_, written)) = all.iter().find(|(known, _)| *known == url) {
+            return what(written);
         }
-        let url = JsString::from(format!("{}{function}", self.base));
-        let done = what(&url);
-        urls.push((function, url));
+        let written = JsString::from(url.as_str());
+        let done = what(&written);
+        all.push((url, written));
         done
-    }
+    })
 }
 
 fn read(Report { code, bytes, .. }: Report) -> Result<Vec<u8>, RpcError> {

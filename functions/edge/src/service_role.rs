@@ -15,7 +15,7 @@ use std::time::Duration;
 /// A fault when none came in time, or the REST server refused.
 pub async fn answer(
     rpc: &Rpc,
-    function: &'static str,
+    function: &str,
     arguments: &impl Serialize,
     limit: Duration,
 ) -> Result<Vec<u8>, Fault> {
@@ -30,7 +30,7 @@ pub async fn answer(
 /// As [`answer`]; also when the function refuses, or its data have another form.
 pub async fn data<T: DeserializeOwned>(
     rpc: &Rpc,
-    function: &'static str,
+    function: &str,
     arguments: &impl Serialize,
     limit: Duration,
 ) -> Result<T, Fault> {
@@ -40,21 +40,16 @@ pub async fn data<T: DeserializeOwned>(
 
 // Neither is generic: they stand in a module once.
 
-async fn sent(
-    rpc: &Rpc,
-    function: &'static str,
-    arguments: Vec<u8>,
-    limit: Duration,
-) -> Result<Vec<u8>, Fault> {
+async fn sent(rpc: &Rpc, function: &str, arguments: Vec<u8>, limit: Duration) -> Result<Vec<u8>, Fault> {
     let answer = rpc.call(function, arguments, limit).await;
     answer.map_err(|error| ours(function, error.into_failure(function, Role::Service)))
 }
 
-fn opened(function: &'static str, answer: &[u8]) -> Result<Value, Fault> {
+fn opened(function: &str, answer: &[u8]) -> Result<Value, Fault> {
     Envelope::read(answer)?.into_data().map_err(|failure| ours(function, failure))
 }
 
-fn ours(function: &'static str, failure: Failure) -> Fault {
+fn ours(function: &str, failure: Failure) -> Fault {
     match failure {
         Failure::Fault(fault) => fault,
         Failure::Rejection(rejection) => Fault::internal(format!("{function}: {}", rejection.message)),

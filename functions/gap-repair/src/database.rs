@@ -146,7 +146,7 @@ pub async fn raise_alert(
 
 async fn call<T: DeserializeOwned>(
     setup: &Setup,
-    function: &'static str,
+    function: &str,
     arguments: &impl Serialize,
 ) -> Result<T, Fault> {
     service_role::data(&setup.rpc, function, arguments, LIMIT).await

@@ -101,7 +101,7 @@ async fn housekeeping(settings: &GatewaySettings) -> Result<(), Fault> {
     outcome
 }
 
-async fn finish(rpc: &Rpc, chore: &'static str) -> Result<(), Fault> {
+async fn finish(rpc: &Rpc, chore: &str) -> Result<(), Fault> {
     let started = clock::now_ms();
     while clock::now_ms().saturating_sub(started) < CHORE_LIMIT_MS {
         let body = rpc

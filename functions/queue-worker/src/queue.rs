@@ -67,6 +67,6 @@ pub async fn record(rpc: &Rpc, run: &impl Serialize) -> Result<(), Fault> {
 ///
 /// # Errors
 /// As [`claim`].
-pub async fn call(rpc: &Rpc, function: &'static str, arguments: &impl Serialize) -> Result<Value, Fault> {
+pub async fn call(rpc: &Rpc, function: &str, arguments: &impl Serialize) -> Result<Value, Fault> {
     service_role::data(rpc, function, arguments, LIMIT).await
 }

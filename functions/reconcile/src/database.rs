@@ -140,7 +140,7 @@ fn add(arguments: &mut Value, name: &str, value: Option<Value>) {
 
 async fn call<T: DeserializeOwned>(
     setup: &Setup,
-    function: &'static str,
+    function: &str,
     arguments: &impl Serialize,
 ) -> Result<T, Fault> {
     service_role::data(&setup.rpc, function, arguments, LIMIT).await

@@ -18,7 +18,7 @@ const LIMIT: Duration = Duration::from_secs(5);
 /// When no envelope came.
 pub async fn call(
     setup: &Setup,
-    function: &'static str,
+    function: &str,
     mut arguments: Value,
     caller: &Caller,
 ) -> Result<Vec<u8>, Failure> {
@@ -38,7 +38,7 @@ pub async fn call(
 /// Also when the database refuses.
 pub async fn ask<T: DeserializeOwned>(
     setup: &Setup,
-    function: &'static str,
+    function: &str,
     arguments: Value,
     caller: &Caller,
 ) -> Result<T, Failure> {

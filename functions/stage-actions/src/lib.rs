@@ -102,7 +102,7 @@ fn tell(setup: &Setup, call: &Call, user: &str, action: &str, answer: &Answer) {
 async fn ask(
     setup: &Setup,
     token: &str,
-    function: &'static str,
+    function: &str,
     mut arguments: Map<String, Value>,
 ) -> Result<Answer, Failure> {
     // Left out, an argument is null by its default; written as null, REST servers disagree what arrives.

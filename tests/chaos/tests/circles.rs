@@ -109,7 +109,7 @@ impl Place {
     /// Stock is compared with the shop's, looked at, moved and mapped.
     fn counting(&self, rng: &mut fastrand::Rng) -> Call {
         let gid = |sku: &str| format!("gid://shopify/InventoryItem/{sku}");
-        match rng.u8(0..13) {
+        match rng.u8(0..15) {
             0 | 1 => Call::Function(format!("start_reconcile('{}', array['{STORE}'], true, 1)", rng.u8(0..3))),
             2..=5 => {
                 let levels: Vec<Value> = Self::some(&self.items, rng)
@@ -147,13 +147,14 @@ impl Place {
                     .collect();
                 Call::Function(format!("save_mapping('{STORE}', '{}')", json!(found)))
             }
+            13 => self.snapshot(rng),
             _ => self.adjustment(rng),
         }
     }
 
-    /// Customers are forgotten while their orders come, are applied again, and work about them is decided.
+    /// Customers are forgotten while their orders come, are applied again, and work about them is claimed, decided and swept.
     fn forgetting(&self, rng: &mut fastrand::Rng) -> Call {
-        match rng.u8(0..10) {
+        match rng.u8(0..14) {
             0..=2 => {
                 let orders: Vec<String> = Self::some(&self.items, rng);
                 let compliance = json!({"compliance": {
@@ -185,6 +186,13 @@ impl Place {
                 rng.u128(..),
                 self.order(rng)
             )),
+            9 => Call::Function(format!(
+                "claim_work('{}', array['order_ingest_retry', 'inventory_push'], 5)",
+                rng.u128(..)
+            )),
+            10 => Call::Function("continue_compliance(1)".to_owned()),
+            11 => Call::Function("purge_work()".to_owned()),
+            12 => Call::Function("check_queue()".to_owned()),
             _ => self.adjustment(rng),
         }
     }

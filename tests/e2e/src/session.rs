@@ -24,6 +24,17 @@ pub struct Session {
     pid: i32,
 }
 
+/// Waits until a session waits for a lock. Looks often: whoever waits gives up after seconds.
+pub async fn waits(watcher: &Db, pid: i32) -> Outcome {
+    let query =
+        "select wait_event_type is not distinct from 'Lock' as waits from pg_stat_activity where pid = $1";
+    closely("a session that waits", async || {
+        let row = watcher.row(query, &[&pid]).await?;
+        Ok(if is_waiting(&row) { Ok(()) } else { Err(row.to_string()) })
+    })
+    .await
+}
+
 impl Session {
     /// Begins as the service role.
     pub async fn begin(stack: &Stack) -> Outcome<Self> {

@@ -2,8 +2,7 @@
 //! waits and none is turned away.
 
 use ordak_e2e::db::Db;
-use ordak_e2e::poll::closely;
-use ordak_e2e::session::{End, Session};
+use ordak_e2e::session::{End, Session, waits};
 use ordak_e2e::stack::Stack;
 use ordak_e2e::store::{self, LOCATION, Store};
 use ordak_e2e::{Outcome, unique, unique_number};
@@ -72,17 +71,6 @@ fn order(session: Session, store: Store, items: &[(String, String); 2]) -> JoinH
         session.end(End::Commit).await?;
         Ok(row["envelope"].clone())
     })
-}
-
-/// Waits until a session waits for a lock.
-async fn waits(watcher: &Db, pid: i32) -> Outcome {
-    let query =
-        "select wait_event_type is not distinct from 'Lock' as waits from pg_stat_activity where pid = $1";
-    closely("a session that waits", async || {
-        let row = watcher.row(query, &[&pid]).await?;
-        Ok(if row["waits"] == true { Ok(()) } else { Err(row.to_string()) })
-    })
-    .await
 }
 
 /// A third holds one of the SKUs until both wait: whoever takes them in another order than the other then has what the

@@ -1,9 +1,8 @@
 //! Races in which two once waited for each other, or one was told of a unique key: both get what they came for, one after
 //! the other.
 
-use ordak_e2e::db::Db;
 use ordak_e2e::poll::eventually;
-use ordak_e2e::session::{End, Session};
+use ordak_e2e::session::{End, Session, waits};
 use ordak_e2e::stack::Stack;
 use ordak_e2e::store::{self, LOCATION, Store};
 use ordak_e2e::{Failure, Outcome, unique, unique_number};
@@ -17,17 +16,6 @@ fn calling(session: Session, function: String) -> JoinHandle<Outcome<Value>> {
         session.end(End::Commit).await?;
         Ok(answer)
     })
-}
-
-/// Waits until a session waits for a lock.
-async fn waits(watcher: &Db, pid: i32) -> Outcome {
-    let query =
-        "select wait_event_type is not distinct from 'Lock' as waits from pg_stat_activity where pid = $1";
-    eventually("a session that waits", async || {
-        let row = watcher.row(query, &[&pid]).await?;
-        Ok(if row["waits"] == true { Ok(()) } else { Err(row.to_string()) })
-    })
-    .await
 }
 
 /// A third holds a row until both wait, the one in front of the other: each has by then whatever it takes before that row.
