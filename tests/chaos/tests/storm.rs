@@ -178,7 +178,7 @@ fn figures(ground: &Ground, sent: &[Sent], took: Duration, orders: usize, compla
     };
     let outcomes: Vec<String> = OUTCOMES.iter().map(|name| format!("{name} {}", outcome(name))).collect();
     format!(
-        "storm: {orders} orders, {} deliveries ({:.0}/s), p50 {:?} p95 {:?} p99 {:?}, {} sent again after 5xx, {}, {complaints} complaints, {}",
+        "storm: {orders} orders, {} deliveries ({:.0}/s), p50 {:?} p95 {:?} p99 {:?}, {} sent again, {}, {complaints} complaints, {}",
         sent.len(),
         sent.len() as f64 / took.as_secs_f64(),
         percentile(&answers, 0.50),
