@@ -11,7 +11,7 @@ use worker::{
 /// Answers for a worker that did not, from the request, its id, when it came, its context and what went wrong.
 pub type Instead = dyn FnMut(web_sys::Request, String, f64, worker_sys::Context, JsValue) -> Promise;
 
-/// Codes of reports, as `border.js` has them.
+/// Codes of reports, as `border.js` has them: the first four are of a request's body, the others of a call.
 pub mod code {
     /// A body did not arrive whole.
     pub const BROKEN_OFF: u32 = 0;
@@ -25,7 +25,7 @@ pub mod code {
     pub const NOT_REACHED: u32 = 0;
     /// An answer did not arrive whole.
     pub const ANSWER_BROKE_OFF: u32 = 1;
-    /// No answer came in time. Codes from 100 on are statuses.
+    /// No answer came in time. From 100 on a call's code is the status of its answer.
     pub const NO_ANSWER_IN_TIME: u32 = 2;
 }
 

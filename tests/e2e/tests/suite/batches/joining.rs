@@ -1,4 +1,5 @@
-//! Orders that join batches: the documented answer, 64 buyers after the last places, and small batches that fill up one after the other.
+//! Orders that join batches: the documented answer, 64 buyers after the last places, and small batches that fill up one
+//! after the other.
 
 use super::{Supplier, process, status};
 use ordak_e2e::stack::Stack;
